@@ -29,6 +29,9 @@ export type CrystfelBadRegion =
       readonly maxY: number;
     };
 
+/** One axis of an array of images, as CrystFEL names it. */
+export type CrystfelDim = "%" | "ss" | "fs" | number;
+
 /** Where a panel lies in the data file, and what its sensor's geometry cannot say. */
 export interface CrystfelPanel {
   readonly name: string;
@@ -47,6 +50,11 @@ export interface CrystfelPanel {
   readonly lean: readonly [fs: number, ss: number];
   /** Path of the images in the data file; null: CrystFEL's own default. */
   readonly dataPath: string | null;
+  /**
+   * What the axes of the array of images are, from `dim0`, `dim1`, …: `%` the shots, `ss` the rows, `fs` the columns of
+   * the file, a number the one place of it. Absent: CrystFEL's own default, [ss, fs].
+   */
+  readonly dims?: readonly CrystfelDim[];
   /** Path of the mask, in the data file or in `mask_file`; null without. */
   readonly maskPath: string | null;
 }
@@ -153,8 +161,23 @@ function placeOf(panel: Block): CrystfelPanel {
     isMirrored: turnOf(fs, ss) < 0,
     lean: [fs.z, ss.z],
     dataPath: panel.entries.get("data")?.text ?? null,
+    ...dimsOf(panel),
     maskPath: (panel.entries.get("mask") ?? panel.entries.get("mask0_data"))?.text ?? null,
   };
+}
+
+function dimsOf(panel: Block): { readonly dims?: readonly CrystfelDim[] } {
+  const count = [...panel.entries.keys()].filter((key) => /^dim\d+$/.test(key)).length;
+  if (count === 0) return {};
+  const dims = Array.from({ length: count }, (_, k): CrystfelDim => {
+    const { text, line } = entry(panel, `dim${k}`);
+    if (text === "%" || text === "ss" || text === "fs") return text;
+    if (/^\d+$/.test(text)) return Number(text);
+    throw badGeomText(line, `dim${k} of ${panel.name} is ${show(text)}, but must be %, ss, fs or a whole number`);
+  });
+  const often = (wanted: CrystfelDim): number => dims.filter((dim) => dim === wanted).length;
+  if (often("ss") === 1 && often("fs") === 1 && often("%") <= 1) return { dims };
+  throw badGeomText(panel.line, `the axes of ${panel.name} are ${dims.join(", ")}, but must have ss and fs once each`);
 }
 
 /** fs = (−cos a, sin a) and ss = (−sin a, −cos a); of a sheared panel, the angle between what the two say. */

@@ -1,10 +1,13 @@
+import { HC_EV_ANGSTROM } from "../../core/constants.ts";
 import type { DetectorInfo, SensorGeometry } from "../../core/detector.ts";
 import { SaclaError, show } from "../../core/errors.ts";
 import { readTextFile } from "../../files/index.ts";
 import { parseCrystfelGeom } from "../../ip/index.ts";
 import type { H5File } from "../read/h5file.ts";
 import { type Provenance, readProvenance } from "../read/provenance.ts";
-import type { StackContent } from "../read/stack-source.ts";
+import type { StackContent, StackPart } from "../read/stack-source.ts";
+
+export const EV_PER_JOULE = 1 / 1.602176634e-19;
 
 const READS =
   "It reads DataConvert files (here /file_info/run_number_list is not there), and whole Cheetah, NXmx and CXI files.";
@@ -28,14 +31,13 @@ export function cheetahContent(file: H5File): StackContent {
   const layout = "Cheetah layout (tag-<n> groups)";
   const names = file.keys("/").filter((name) => /^tag-\d+$/.test(name));
   const tags = names.map((name) => Number(name.slice(4)));
-  const [first = ""] = names;
-  const shape = file.shape(`/${first}/data`);
+  const shape = imageShape(file, names);
   const [rows = 0, columns = 0] = shape ?? [];
-  if (shape?.length !== 2) throw lacks(file, layout, `/${first}/data`);
+  if (shape === undefined) throw lacks(file, layout, `/${names[0] ?? ""}/data`);
   const provenance = readProvenance(file);
   const count = provenance?.constants.sensors.length ?? file.shape("/metadata/sensor_id")?.[0] ?? 0;
   if (count === 0 || rows % count !== 0) throw lacks(file, layout, "/metadata/sensor_id", "has not the sensors");
-  const list = (name: string): Float64Array => file.numbers(`/metadata/${name}`) ?? new Float64Array(0);
+  const list = (name: string): Float64Array => file.numbersOrNone(`/metadata/${name}`) ?? new Float64Array(0);
   const [x, y, z, turn] = [list("posx_in_um"), list("posy_in_um"), list("posz_in_um"), list("angle_in_rad")];
   const [wide, high] = [list("pixelsizex_in_um"), list("pixelsizey_in_um")];
   const ids = file.texts("/metadata/sensor_id") ?? [];
@@ -52,22 +54,81 @@ export function cheetahContent(file: H5File): StackContent {
       pixelSizeYUm: high[i] ?? NaN,
       manipulatorShiftUm: 0,
     };
-    const info = { id: ids[i] ?? `cheetah-${i + 1}`, xsize: columns, ysize, absGain: null, geometry };
+    const info = { id: ids[i] ?? `cheetah-${i + 1}`, xsize: columns, ysize, absGain: null, geometry: usable(geometry) };
     return { info: { ...(recorded[i] ?? info), pixelType: "float32" as const }, row: i * ysize, column: 0 };
   });
   return {
     title: "Cheetah",
     tags,
     images: tags.length,
-    energiesEv: names.map((name) => file.number(`/${name}/photon_energy_ev`) ?? NaN),
+    energiesEv: names.map((name) => file.numberOrNone(`/${name}/photon_energy_ev`) ?? NaN),
     parts,
-    unitsPerPhoton: file.number("/metadata/adu_per_photon") ?? 10,
+    imageShape: shape,
+    unitsPerPhoton: unitsIn(file, "/metadata/adu_per_photon", 10),
     place: (shot) => ({ path: `/${names[shot]}/data`, index: null }),
     bl: null,
     run: null,
-    comment: file.text("/metadata/run_comment") ?? "",
+    comment: file.textOrNone("/metadata/run_comment") ?? "",
     startTime: null,
   };
+}
+
+/** How many arrays are looked at to know the shape of all. */
+const FIRST_IMAGES = 3;
+
+/** The shape that most of the first arrays have; undefined where there is none of two axes. */
+function imageShape(file: H5File, names: readonly string[]): readonly number[] | undefined {
+  const found: (readonly number[])[] = [];
+  for (const name of names) {
+    if (found.length === FIRST_IMAGES) break;
+    const shape = file.shape(`/${name}/data`);
+    if (shape?.length === 2) found.push(shape);
+  }
+  const like = (shape: readonly number[]): number => found.filter((other) => other.join() === shape.join()).length;
+  return found.toSorted((a, b) => like(b) - like(a))[0];
+}
+
+/** Units per photon; null where what stands there is no number above zero. */
+function unitsIn(file: H5File, path: string, otherwise: number | null): number | null {
+  if (file.kind(path) === undefined) return otherwise;
+  const units = file.numberOrNone(path) ?? NaN;
+  return units > 0 && Number.isFinite(units) ? units : null;
+}
+
+/** A place that can be used; null for any other. */
+function usable(geometry: SensorGeometry): SensorGeometry | null {
+  const { pixelSizeXUm, pixelSizeYUm } = geometry;
+  return Object.values(geometry).every(Number.isFinite) && pixelSizeXUm > 0 && pixelSizeYUm > 0 ? geometry : null;
+}
+
+/** What one of these units is in eV. */
+const energyUnits: Readonly<Record<string, number>> = { eV: 1, keV: 1e3, MeV: 1e6, J: EV_PER_JOULE };
+/** What one of these units is in ångström. */
+const wavelengthUnits: Readonly<Record<string, number>> = {
+  ...{ angstrom: 1, angstroms: 1, Angstrom: 1, A: 1, Å: 1 },
+  ...{ nm: 10, pm: 0.01, um: 1e4, m: 1e10 },
+};
+
+/** Photon energies in eV at a path, of one for all or one a shot; none where their unit is not known. */
+function energiesAt(file: H5File, path: string, images: number, unit: string): Float64Array | undefined {
+  const values = file.numbersOrNone(path);
+  const factor = energyUnits[textOf(file, path, "units") ?? unit];
+  if (values === undefined || factor === undefined || (values.length !== 1 && values.length !== images))
+    return undefined;
+  return values.map((value) => value * factor);
+}
+
+/** Photon energies of an NXmx file, from its wavelengths where it has no energies. */
+function nxmxEnergies(file: H5File, images: number): Float64Array {
+  const beam = "/entry/instrument/beam";
+  const stored = energiesAt(file, `${beam}/incident_energy`, images, "eV");
+  if (stored !== undefined) return stored;
+  const path = `${beam}/incident_wavelength`;
+  const lengths = file.numbersOrNone(path) ?? new Float64Array(0);
+  const factor = wavelengthUnits[textOf(file, path, "units") ?? "angstrom"] ?? NaN;
+  return lengths.length === 1 || lengths.length === images
+    ? lengths.map((length) => HC_EV_ANGSTROM / (length * factor))
+    : new Float64Array(0);
 }
 
 /** NXmx with one module a sensor, ours and ostrich's. @throws NOT_DATACONVERT */
@@ -84,7 +145,7 @@ export function nxmxContent(file: H5File): StackContent {
     .filter((name) => file.keys(`${detector}/${name}`).includes("data_origin"))
     .map((name) => ({ name, origin: file.numbers(`${detector}/${name}/data_origin`) ?? [] }))
     .toSorted((a, b) => (a.origin[0] ?? 0) - (b.origin[0] ?? 0) || (a.origin[1] ?? 0) - (b.origin[1] ?? 0));
-  const name = file.text(`${detector}/description`);
+  const name = file.textOrNone(`${detector}/description`);
   const id = name === undefined || !/^\S+$/.test(name) ? "nxmx" : name;
   const parts = modules.map((module, i) => {
     const at = `${detector}/${module.name}`;
@@ -94,25 +155,24 @@ export function nxmxContent(file: H5File): StackContent {
     const [row = 0, column = 0] = module.origin;
     return { info: { ...(recorded[i] ?? info), pixelType: "float32" as const }, row, column };
   });
-  const energies = file.numbers("/entry/instrument/beam/incident_energy") ?? new Float64Array(0);
-  const factor = file.number("/entry/data/data_scale_factor");
-  const tags = file.numbers("/entry/data/tag_id") ?? file.numbers("/entry/data/tag") ?? new Float64Array(0);
-  const start = Date.parse(file.text("/entry/start_time") ?? "");
+  const factor = unitsIn(file, "/entry/data/data_scale_factor", null);
+  const tags = file.numbersOrNone("/entry/data/tag_id") ?? file.numbersOrNone("/entry/data/tag") ?? new Float64Array(0);
+  const start = Date.parse(file.textOrNone("/entry/start_time") ?? "");
   const whole: DetectorInfo = { id, xsize: columns, ysize: rows, absGain: null, geometry: null };
-  const [, bl] = /BL(\d+)/.exec(file.text("/entry/instrument/name") ?? "") ?? [];
-  const run = file.text("/entry/experiment_identifier") ?? "";
+  const [, bl] = /BL(\d+)/.exec(file.textOrNone("/entry/instrument/name") ?? "") ?? [];
+  const run = file.textOrNone("/entry/experiment_identifier") ?? "";
   return {
     title: "NXmx",
     tags: tags.length === images ? [...tags] : [],
     images,
-    energiesEv: [...energies],
+    energiesEv: [...nxmxEnergies(file, images)],
     parts: parts.length > 0 ? parts : [{ info: whole, row: 0, column: 0 }],
     // 0.1 is not a binary number: 1 / 0.1 is to be 10.
-    unitsPerPhoton: factor === undefined ? null : Math.round(1e6 / factor) / 1e6,
+    unitsPerPhoton: factor === null ? null : Math.round(1e6 / factor) / 1e6,
     place: (shot) => ({ path, index: shot }),
     bl: bl === undefined ? null : Number(bl),
     run: Number(/\d+/.exec(run)?.[0] ?? NaN) || null,
-    comment: file.text("/entry/title") ?? "",
+    comment: file.textOrNone("/entry/title") ?? "",
     startTime: Number.isNaN(start) ? null : start / 1000,
   };
 }
@@ -129,65 +189,111 @@ function numbersOf(file: H5File, path: string, name: string): Float64Array | und
   return typeof found === "string" ? undefined : found;
 }
 
-/** The place of a module, by the offsets of its own and of `module_offset`; null when they are not as ostrich's. */
+/** Transformations that a chain of them has at most: more are a circle. */
+const MOST_TRANSFORMATIONS = 20;
+
+/** A translation that NeXus names, in µm; null for a rotation by more than nothing, and for what is not known. */
+function translationUm(file: H5File, path: string): readonly number[] | null {
+  const value = file.numberOrNone(path);
+  const micrometres = (units: string | undefined): number => lengths[units ?? "m"] ?? NaN;
+  if (textOf(file, path, "transformation_type") === "rotation") return value === 0 ? [0, 0, 0] : null;
+  const vector = numbersOf(file, path, "vector") ?? [0, 0, 0];
+  const length = Math.hypot(...vector) || 1;
+  const along = ((value ?? 0) * micrometres(textOf(file, path, "units"))) / length;
+  const offset = numbersOf(file, path, "offset") ?? [0, 0, 0];
+  const offsetUm = micrometres(textOf(file, path, "offset_units") ?? textOf(file, path, "units"));
+  return [0, 1, 2].map((k) => along * (vector[k] ?? 0) + (offset[k] ?? 0) * offsetUm);
+}
+
+/**
+ * The place of a module across the beam, from its own translations and those it depends on; along the beam from its
+ * own, because the rest is the camera length. Null where the chain turns the module, and for mirrored modules.
+ */
 function moduleGeometry(file: H5File, at: string): SensorGeometry | null {
-  const pixelUm = (axis: string): number =>
-    (file.number(`${at}/${axis}`) ?? NaN) * (lengths[textOf(file, `${at}/${axis}`, "units") ?? "m"] ?? NaN);
-  const offsetUm = (path: string): readonly number[] => {
-    const offset = numbersOf(file, path, "offset") ?? [];
-    const units = textOf(file, path, "offset_units") ?? textOf(file, path, "units") ?? "m";
-    return [0, 1, 2].map((k) => (offset[k] ?? 0) * (lengths[units] ?? NaN));
-  };
-  const fast = numbersOf(file, `${at}/fast_pixel_direction`, "vector");
-  if (fast === undefined) return null;
-  const [own, module] = [offsetUm(`${at}/fast_pixel_direction`), offsetUm(`${at}/module_offset`)];
-  const sum = (k: number): number => (own[k] ?? 0) + (module[k] ?? 0);
-  const geometry = {
-    posXUm: -sum(0),
-    posYUm: sum(1),
-    posZUm: -sum(2) + 0,
+  const [fastPath, slowPath, modulePath] = ["fast_pixel_direction", "slow_pixel_direction", "module_offset"].map(
+    (name) => `${at}/${name}`,
+  ) as [string, string, string];
+  const pixelUm = (path: string): number =>
+    (file.numberOrNone(path) ?? NaN) * (lengths[textOf(file, path, "units") ?? "m"] ?? NaN);
+  const fast = numbersOf(file, fastPath, "vector");
+  const slow = numbersOf(file, slowPath, "vector");
+  if (fast === undefined || (slow !== undefined && !isTurnedAsRows(fast, slow))) return null;
+  const fastUnits = lengths[textOf(file, fastPath, "offset_units") ?? textOf(file, fastPath, "units") ?? "m"] ?? NaN;
+  const own = [0, 1, 2].map((k) => (numbersOf(file, fastPath, "offset")?.[k] ?? 0) * fastUnits);
+  const sums = [...own];
+  let next = textOf(file, fastPath, "depends_on") ?? (file.kind(modulePath) === undefined ? "." : modulePath);
+  for (let seen = 0; next !== "." && next !== ""; seen++) {
+    const path: string = next.startsWith("/") ? next : `${at}/${next}`;
+    const moved = seen < MOST_TRANSFORMATIONS && file.kind(path) === "dataset" ? translationUm(file, path) : null;
+    if (moved === null) return null;
+    const isOwn = path.startsWith(`${at}/`);
+    for (const k of isOwn ? [0, 1, 2] : [0, 1]) sums[k] = (sums[k] ?? 0) + (moved[k] ?? 0);
+    next = textOf(file, path, "depends_on") ?? ".";
+  }
+  const [x = NaN, y = NaN, z = NaN] = sums;
+  return usable({
+    posXUm: -x,
+    posYUm: y,
+    posZUm: -z + 0,
     rotationDeg: (Math.atan2(fast[1] ?? 0, -(fast[0] ?? 0)) * 180) / Math.PI,
-    pixelSizeXUm: pixelUm("fast_pixel_direction"),
-    pixelSizeYUm: pixelUm("slow_pixel_direction"),
+    pixelSizeXUm: pixelUm(fastPath),
+    pixelSizeYUm: pixelUm(slowPath),
     manipulatorShiftUm: 0,
-  };
-  return Object.values(geometry).every(Number.isFinite) ? geometry : null;
+  });
+}
+
+/** Whether the rows of a module follow its columns as those of a sensor do: a mirrored one is none. */
+function isTurnedAsRows(fast: ArrayLike<number>, slow: ArrayLike<number>): boolean {
+  const [fx = 0, fy = 0, sx = 0, sy = 0] = [fast[0], fast[1], slow[0], slow[1]];
+  return fx * sy - fy * sx > 0.99 * Math.hypot(fx, fy) * Math.hypot(sx, sy);
 }
 
 /** Whether a CXI file is NXmx too, as those of `sacla convert` are: it says its sensors and tags. */
 export function isCxiNxmx(file: H5File): boolean {
-  return file.text("/entry/definition") === "NXmx";
+  return file.textOrNone("/entry/definition") === "NXmx";
 }
-
-export const EV_PER_JOULE = 1 / 1.602176634e-19;
 
 /**
  * CXI (cxidb.org, format 1.4 and later): images without the places of sensors, which a CrystFEL geometry has.
  * @param geom - path of the geometry
  * @throws NOT_DATACONVERT
- * @throws BAD_GEOMETRY when a panel lies outside the images, or is mirrored
+ * @throws BAD_GEOMETRY when a panel lies outside the images, or its axes are others than the array has
  */
 export function cxiContent(file: H5File, geom?: string): StackContent {
-  if (isCxiNxmx(file)) {
-    const content = { ...nxmxContent(file), title: "CXI" };
-    const [, rows = 0, columns = 0] = file.shape("/entry/data/data") ?? [];
-    return geom === undefined ? content : { ...content, parts: panelsOf(geom, rows, columns) };
-  }
+  const isNxmx = isCxiNxmx(file);
+  const panels = geom === undefined ? undefined : panelsOf(geom);
+  const [named] =
+    panels?.flatMap(({ path }) => (path === undefined || file.shape(path) === undefined ? [] : path)) ?? [];
   const paths = ["/entry_1/data_1/data", "/entry_1/instrument_1/detector_1/data", "/entry_1/image_1/data"];
-  const path = paths.find((one) => file.shape(one)?.length === 3);
-  if (path === undefined) throw lacks(file, "CXI layout (/entry_1)", paths[0] ?? "", "is not [images, rows, columns]");
-  const [images = 0, rows = 0, columns = 0] = file.shape(path) ?? [];
+  const path =
+    named ?? paths.find((one) => file.shape(one) !== undefined && (panels !== undefined || isStack(file, one)));
+  if (isNxmx) {
+    const content = { ...nxmxContent(file), title: "CXI" };
+    return panels === undefined ? content : { ...content, parts: partsIn(file, path ?? "", panels, geom ?? "") };
+  }
+  if (path === undefined) {
+    const [other = paths[0] ?? ""] = paths.filter((one) => file.shape(one) !== undefined);
+    const found = file.shape(other);
+    const what = found === undefined ? "is not [images, rows, columns]" : `has shape [${found.join(", ")}]`;
+    const next = found === undefined ? "" : ", and its panels are in a CrystFEL geometry: FILE?geom=FILE.geom";
+    throw lacks(file, "CXI layout (/entry_1)", other, what + next);
+  }
+  const parts = panels && partsIn(file, path, panels, geom ?? "");
+  const shape = file.shape(path) ?? [];
+  const [, rows = 0, columns = 0] = shape;
+  const images = shape[parts?.[0]?.axes?.indexOf("shot") ?? 0] ?? 0;
   // Cheetah's files have eV beside CXI's joule.
-  const ev = file.numbers("/LCLS/photon_energy_eV");
-  const joule = file.numbers("/entry_1/instrument_1/source_1/energy");
-  const energies = ev ?? joule?.map((energy) => energy * EV_PER_JOULE) ?? new Float64Array(0);
+  const energies =
+    energiesAt(file, "/LCLS/photon_energy_eV", images, "eV") ??
+    energiesAt(file, "/entry_1/instrument_1/source_1/energy", images, "J") ??
+    new Float64Array(0);
   const whole = { id: "cxi", xsize: columns, ysize: rows, absGain: null, geometry: null };
   return {
     title: "CXI",
     tags: [],
     images,
-    energiesEv: [...energies],
-    parts: geom === undefined ? [{ info: whole, row: 0, column: 0 }] : panelsOf(geom, rows, columns),
+    energiesEv: [...energies].map((energyEv) => (energyEv < MOST_EV ? energyEv : NaN)),
+    parts: parts ?? [{ info: whole, row: 0, column: 0 }],
     unitsPerPhoton: null,
     place: (shot) => ({ path, index: shot }),
     bl: null,
@@ -197,13 +303,46 @@ export function cxiContent(file: H5File, geom?: string): StackContent {
   };
 }
 
-function panelsOf(geom: string, rows: number, columns: number): StackContent["parts"] {
+/** No photon of an X-ray laser has as much: a number above is in another unit than the file should have. */
+const MOST_EV = 1e6;
+
+function isStack(file: H5File, path: string): boolean {
+  return file.shape(path)?.length === 3;
+}
+
+/** The panels of a CrystFEL geometry, as parts of arrays that nobody has looked at yet. */
+function panelsOf(geom: string): StackPart[] {
   const { sensors, panels } = parseCrystfelGeom(readTextFile("The geometry file", geom));
+  const names = { "%": "shot", ss: "row", fs: "column" } as const;
   return sensors.map((info, i) => {
-    const { firstRow: row = 0, firstColumn: column = 0, isMirrored = false } = panels[i] ?? {};
-    const isInside = row + info.ysize <= rows && column + info.xsize <= columns;
-    if (isInside && !isMirrored) return { info: { ...info, pixelType: "float32" as const }, row, column };
-    const what = isInside ? "is mirrored" : `lies outside the images, which have ${rows} × ${columns} pixels`;
-    throw new SaclaError("BAD_GEOMETRY", `Panel ${info.id} of ${show(geom)} ${what}.`, { details: { path: geom } });
+    const { firstRow = 0, firstColumn = 0, isMirrored = false, dims, dataPath = null } = panels[i] ?? {};
+    const axes = dims?.map((dim) => (typeof dim === "number" ? dim : names[dim]));
+    return {
+      info: { ...info, pixelType: "float32" as const },
+      row: firstRow,
+      column: firstColumn,
+      isMirrored,
+      ...(dataPath === null || dataPath.includes("%") ? {} : { path: dataPath }),
+      ...(axes === undefined || !axes.includes("shot") ? {} : { axes }),
+    };
+  });
+}
+
+/** The parts, where each lies inside its array. @param shared - path of the array of parts that name none */
+function partsIn(file: H5File, shared: string, parts: readonly StackPart[], geom: string): StackPart[] {
+  return parts.map((part) => {
+    const { info, row, column, axes = ["shot", "row", "column"] } = part;
+    const path = part.path !== undefined && file.shape(part.path) !== undefined ? part.path : shared;
+    const shape = file.shape(path) ?? [];
+    const ends = { shot: 1, row: row + info.ysize, column: column + info.xsize };
+    const isInside = axes.every((axis, k) => (typeof axis === "number" ? axis + 1 : ends[axis]) <= (shape[k] ?? 0));
+    if (isInside && axes.length === shape.length) return { ...part, path, axes };
+    const dims = axes.map((axis) => (axis === "shot" ? "%" : axis === "row" ? "ss" : axis === "column" ? "fs" : axis));
+    throw new SaclaError(
+      "BAD_GEOMETRY",
+      `Panel ${info.id} of ${show(geom)} lies outside the images: ${path} has shape [${shape.join(", ")}], ` +
+        `the panel ends at row ${ends.row} and column ${ends.column} of axes ${dims.join(", ")} (dim0, dim1, …).`,
+      { details: { path: geom } },
+    );
   });
 }

@@ -1,6 +1,6 @@
 import type { DetectorInfo } from "../../core/detector.ts";
 import { Detectors } from "../../core/detectors.ts";
-import { isSaclaError, SaclaError, showList } from "../../core/errors.ts";
+import { SaclaError, showList } from "../../core/errors.ts";
 import { hightagAt } from "../../core/japan.ts";
 import type { Pixels } from "../../core/ndarray.ts";
 import { nearestNames } from "../../core/nearest-names.ts";
@@ -19,17 +19,6 @@ export function readArchive(path: string, file: H5File, options: ArchiveOptions)
 /** Whether an archive lists runs that cannot be read now. */
 export function hasLostRuns(source: DataSource): boolean {
   return source instanceof Archive && source.lostRuns > 0;
-}
-
-/** A number too is a version; nothing depends on it. */
-function versionOf(file: H5File): string {
-  const path = "/file_info/version";
-  try {
-    return file.text(path) ?? "";
-  } catch (error) {
-    if (!isSaclaError(error)) throw error;
-    return String(file.numberOrNone(path) ?? "");
-  }
 }
 
 type PlaceOfSignal = readonly [run: StoredRun, signalPath: string];
@@ -52,7 +41,8 @@ class Archive implements DataSource {
     this.name = `the archive ${path}${lost.size === 0 ? "" : ` (without run ${showList([...lost.keys()])})`}`;
     this.#lost = [...lost].map(([run, { message }]) => `run ${run} cannot be read: ${message}`);
     this.#runs = runs;
-    this.#version = `DataConvert ${versionOf(file)}`.trim();
+    const version = "/file_info/version";
+    this.#version = `DataConvert ${file.textOrNone(version) ?? file.numberOrNone(version) ?? ""}`.trim();
   }
 
   get lostRuns(): number {

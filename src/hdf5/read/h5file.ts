@@ -210,12 +210,7 @@ export class H5File {
 
   /** A list of numbers; undefined too when something else is in its place, on which nothing depends. */
   numbersOrNone(path: string): Float64Array | undefined {
-    try {
-      return this.numbers(path);
-    } catch (error) {
-      if (isSaclaError(error, "NOT_DATACONVERT", "FILE_DAMAGED", "UNSUPPORTED")) return undefined;
-      throw error;
-    }
+    return unlessOdd(() => this.numbers(path));
   }
 
   /** One number, as {@link numbersOrNone}. */
@@ -240,6 +235,11 @@ export class H5File {
     if (meta.type !== STRING || meta.total_size !== 1)
       throw this.#unexpected(path, `${typeAndShape(meta)}, but must be one text`);
     return this.#texts(path, meta, this.#read(path, meta.size))[0];
+  }
+
+  /** One text, as {@link numbersOrNone}. */
+  textOrNone(path: string): string | undefined {
+    return unlessOdd(() => this.text(path));
   }
 
   /** A list of texts, as {@link text}; undefined when it is not one. */
@@ -440,5 +440,15 @@ export class H5File {
     return new SaclaError("NOT_DATACONVERT", `${path} of ${show(this.path)} is ${what}.`, {
       details: { file: this.path, path },
     });
+  }
+}
+
+/** What `read` returns; undefined when something else is in its place. */
+function unlessOdd<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (isSaclaError(error, "NOT_DATACONVERT", "FILE_DAMAGED", "UNSUPPORTED")) return undefined;
+    throw error;
   }
 }

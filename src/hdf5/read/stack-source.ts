@@ -15,6 +15,23 @@ import { type Provenance, readProvenance } from "./provenance.ts";
 import { signalNames, unitOfPath } from "./signals.ts";
 import { entryFrom } from "./stored-signals.ts";
 
+/** What an axis of an array counts; a number is the one place of it. */
+export type StackAxis = "shot" | "row" | "column" | number;
+
+/** A sensor in the arrays of a file. */
+export interface StackPart {
+  readonly info: DetectorInfo;
+  /** Its first row and column. */
+  readonly row: number;
+  readonly column: number;
+  /** Path of its array. @default that of the shot */
+  readonly path?: string;
+  /** Axes of that array. @default [row, column], with the shot in front where the array has all shots */
+  readonly axes?: readonly StackAxis[];
+  /** Its rows stand in the file in reverse order. */
+  readonly isMirrored?: boolean;
+}
+
 /** What a file with all sensors of a detector in one array says; shots in the order of the file. */
 export interface StackContent {
   readonly title: string;
@@ -23,8 +40,9 @@ export interface StackContent {
   readonly images: number;
   /** One a shot, or one for all; empty when the file has none. */
   readonly energiesEv: readonly number[];
-  /** Sensors, with the first row and column of each. */
-  readonly parts: readonly { readonly info: DetectorInfo; readonly row: number; readonly column: number }[];
+  readonly parts: readonly StackPart[];
+  /** Shape of the array of each shot, where each has one of its own. */
+  readonly imageShape?: readonly number[];
   /** The unit of the file's pixels, per photon; null when it is not known to have photons. */
   readonly unitsPerPhoton: number | null;
   /** Path of the array of a shot, and the shot's place in it; null when each shot has an array of its own. */
@@ -36,6 +54,8 @@ export interface StackContent {
 }
 
 const EVENTS = "/sacla/event_info";
+const ARRAY: readonly StackAxis[] = ["row", "column"];
+const ARRAYS: readonly StackAxis[] = ["shot", "row", "column"];
 
 /**
  * A file whose images hold all sensors in one array, as a source of one run. Pixels are photons where the file says how
@@ -55,7 +75,7 @@ export class StackSource implements DataSource {
   readonly #rows: ReadonlyMap<number, number>;
   readonly #times: Float64Array | undefined;
   readonly #meanEv: number | null;
-  readonly #sensors: ReadonlyMap<string, StackContent["parts"][number]>;
+  readonly #sensors: ReadonlyMap<string, StackPart>;
   #signals: ReadonlyMap<string, string> | undefined;
   /** Why there are no pixels, or not all, by path. */
   readonly #absences = new Map<string, Absence | undefined>();
@@ -105,7 +125,8 @@ export class StackSource implements DataSource {
   }
   tags(_bl: number, _run: number, detId?: string): Uint32Array {
     if (detId === undefined) return this.#tags.slice();
-    return this.#tags.filter((tag) => this.#absenceAt(this.#rows.get(tag) ?? 0) === undefined);
+    const part = this.#sensors.get(detId);
+    return this.#tags.filter((tag) => this.#absenceAt(this.#rows.get(tag) ?? 0, part) === undefined);
   }
   tagsBetween(bl: number, hightag: number, first: number, last: number): Uint32Array {
     this.#checkHightag(hightag);
@@ -158,14 +179,14 @@ export class StackSource implements DataSource {
   readFrame(_bl: number, _run: number, detId: string, tag: number, out: Pixels): boolean {
     const row = this.#rows.get(tag);
     if (row === undefined) return false;
-    const { info, row: firstRow, column } = this.#part(detId);
-    const { path, index } = this.#content.place(row);
-    const absence = this.#absenceAt(row);
+    const part = this.#part(detId);
+    const { path: shared, index } = this.#content.place(row);
+    const path = part.path ?? shared;
+    const absence = this.#absenceAt(row, part);
     if (absence !== undefined)
       throw frameMissing(detId, this.#run, tag, `${path} of ${show(this.#file.path)}`, absence);
-    const offset = [...(index === null ? [] : [index]), firstRow, column];
-    const count = [...(index === null ? [] : [1]), info.ysize, info.xsize];
-    this.#file.readSlab(path, offset, count, out);
+    if (index === null) this.#checkShape(path);
+    this.#readPart(path, index ?? 0, part, part.axes ?? (index === null ? ARRAY : ARRAYS), out);
     const units = this.#content.unitsPerPhoton ?? 1;
     if (units !== 1) for (let i = 0; i < out.length; i++) out[i] = (out[i] ?? NaN) / units;
     return true;
@@ -174,12 +195,41 @@ export class StackSource implements DataSource {
     this.#file.close();
   }
 
+  #readPart(path: string, shot: number, part: StackPart, axes: readonly StackAxis[], out: Pixels): void {
+    const { info, row, column, isMirrored = false } = part;
+    const { ysize, xsize } = info;
+    const start = { shot, row, column };
+    const length = { shot: 1, row: ysize, column: xsize };
+    const offset = axes.map((axis) => (typeof axis === "number" ? axis : start[axis]));
+    const count = axes.map((axis) => (typeof axis === "number" ? 1 : length[axis]));
+    const isTurned = axes.indexOf("column") < axes.indexOf("row");
+    const stored = isTurned || isMirrored ? new Float32Array(out.length) : out;
+    this.#file.readSlab(path, offset, count, stored);
+    if (stored === out) return;
+    for (let r = 0; r < ysize; r++) {
+      const from = isMirrored ? ysize - 1 - r : r;
+      for (let c = 0; c < xsize; c++)
+        out[r * xsize + c] = stored[isTurned ? c * ysize + from : from * xsize + c] ?? NaN;
+    }
+  }
+
+  /** A part of a larger image would be another picture. */
+  #checkShape(path: string): void {
+    const { imageShape = [] } = this.#content;
+    const shape = this.#file.shape(path);
+    if (shape === undefined || shape.join() === imageShape.join()) return;
+    const what = `of shape [${shape.join(", ")}], but the images have [${imageShape.join(", ")}]`;
+    throw new SaclaError("FILE_DAMAGED", `${path} of ${show(this.#file.path)} is ${what}.`, { details: { path } });
+  }
+
   /** Why the image of a shot is not there: HDF5 would give zeros. */
-  #absenceAt(row: number): Absence | undefined {
-    const { path, index } = this.#content.place(row);
+  #absenceAt(row: number, part: StackPart | undefined): Absence | undefined {
+    const { path: shared, index } = this.#content.place(row);
+    const path = part?.path ?? shared;
+    const axis = part?.axes?.indexOf("shot") ?? 0;
     if (!this.#absences.has(path)) this.#absences.set(path, absenceOf(this.#file, path));
     const absence = this.#absences.get(path);
-    return index !== null && absence?.written?.[index] === 1 ? undefined : absence;
+    return index !== null && axis === 0 && absence?.written?.[index] === 1 ? undefined : absence;
   }
 
   get #hightag(): number {
@@ -231,7 +281,7 @@ export class StackSource implements DataSource {
     };
   }
 
-  #part(detId: string): StackContent["parts"][number] {
+  #part(detId: string): StackPart {
     const part = this.#sensors.get(detId);
     if (part !== undefined) return part;
     throw new SaclaError("UNKNOWN_DETECTOR", `${this.name} has no sensor ${detId}: ${showList(this.detectors())}.`);

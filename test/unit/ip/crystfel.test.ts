@@ -417,6 +417,7 @@ describe("files of other detectors", () => {
         isMirrored: true,
         lean: [0, -0.004],
         dataPath: "/entry/data/data",
+        dims: ["%", "ss", "fs"],
         maskPath: "/mask",
       },
       {
@@ -426,6 +427,7 @@ describe("files of other detectors", () => {
         isMirrored: false,
         lean: [0, 0],
         dataPath: "/entry/data/data",
+        dims: ["%", "ss", "fs"],
         maskPath: "/mask",
       },
     ]);

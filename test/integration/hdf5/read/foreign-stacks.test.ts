@@ -1,0 +1,240 @@
+import { execFileSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { openArchive } from "../../../../src/hdf5/index.ts";
+import type { DataSource } from "../../../../src/source/index.ts";
+import { type Parts, writeHdf5 } from "../../../support/archive-parts.ts";
+import { itNeeding, pythonWith } from "../../../support/optional.ts";
+import { temporaryFolder } from "../../../support/temporary.ts";
+
+const folder = temporaryFolder();
+const python = pythonWith("h5py", "numpy");
+let files = 0;
+
+/** A panel of 2 rows and 3 columns, with further lines of its own. */
+function panel(name: string, lines: Readonly<Record<string, string | number>> = {}): string {
+  const values = {
+    ...{ min_fs: 0, max_fs: 2, min_ss: 0, max_ss: 1, corner_x: 0, corner_y: 0, fs: "-1.0x", ss: "-1.0y" },
+    ...lines,
+  };
+  return Object.entries(values)
+    .map(([key, value]) => `${name}/${key} = ${value}\n`)
+    .join("");
+}
+
+async function images(path: string, geom?: string): Promise<Record<string, number[]>> {
+  let source: DataSource;
+  if (geom === undefined) source = await openArchive(path);
+  else {
+    writeFileSync(`${path}.geom`, `photon_energy = 10000\nclen = 0.05\nres = 20000\nadu_per_photon = 10\n${geom}`);
+    source = await openArchive(path, { geom: `${path}.geom` });
+  }
+  try {
+    const found: Record<string, number[]> = {};
+    const [bl = 3] = source.beamlines();
+    const [run = 1] = await source.runs(bl, 9);
+    const ids = await source.detectors(bl, run);
+    for (const id of ids.filter((one) => !ids.some((other) => other.startsWith(`${one}-`)))) {
+      const { xsize, ysize } = await source.detectorInfo(bl, run, id);
+      for (const tag of await source.tags(bl, run)) {
+        const out = new Float32Array(xsize * ysize);
+        try {
+          await source.readFrame(bl, run, id, tag, out);
+          found[`${id} ${tag}`] = [...out];
+        } catch (error) {
+          found[`${id} ${tag}`] = [String((error as { code?: string }).code) as never];
+        }
+      }
+    }
+    return found;
+  } finally {
+    await source.close();
+  }
+}
+
+/** Two shots of the numbers from 0 on. */
+async function cxi(shape: readonly number[], path = "/entry_1/data_1/data", more: Parts = {}): Promise<string> {
+  const length = shape.reduce((a, b) => a * b, 1);
+  const data = Float32Array.from({ length }, (_, i) => i);
+  return await writeHdf5(folder, `f${++files}.cxi`, { [path]: { data, shape: [...shape] }, ...more });
+}
+
+describe("CXI files with a CrystFEL geometry", () => {
+  it("have modules on an axis of their own", async () => {
+    const path = await cxi([2, 2, 2, 3]);
+    const dims = { dim0: "%", dim2: "ss", dim3: "fs" };
+    const found = await images(path, panel("p0", { ...dims, dim1: 0 }) + panel("p1", { ...dims, dim1: 1 }));
+    expect(found).toEqual({
+      "p0 1": [0, 1, 2, 3, 4, 5],
+      "p1 1": [6, 7, 8, 9, 10, 11],
+      "p0 2": [12, 13, 14, 15, 16, 17],
+      "p1 2": [18, 19, 20, 21, 22, 23],
+    });
+    await expect(openArchive(path)).rejects.toMatchObject({
+      code: "NOT_DATACONVERT",
+      message: expect.stringMatching(/data_1\/data has shape \[2, 2, 2, 3\].*\?geom=FILE\.geom/),
+    });
+  });
+
+  it("have columns before rows, where the geometry says so", async () => {
+    const path = await cxi([2, 3, 2]);
+    const found = await images(path, panel("p", { dim0: "%", dim1: "fs", dim2: "ss" }));
+    expect(found).toEqual({ "p 1": [0, 2, 4, 1, 3, 5], "p 2": [6, 8, 10, 7, 9, 11] });
+  });
+
+  it("have mirrored panels: sensors with the rows in reverse order", async () => {
+    const found = await images(await cxi([1, 2, 3]), panel("p", { ss: "1.0y" }));
+    expect(found).toEqual({ "p 1": [3, 4, 5, 0, 1, 2] });
+  });
+
+  it("have their images where the geometry says", async () => {
+    const other = "/entry_1/instrument_1/detector_2/data";
+    const more: Parts = { "/entry_1/data_1/data": { data: new Float32Array(6), shape: [1, 2, 3] } };
+    expect(await images(await cxi([1, 2, 3], other, more), panel("p", { data: other }))).toEqual({
+      "p 1": [0, 1, 2, 3, 4, 5],
+    });
+  });
+
+  it.each([
+    [{ max_ss: 2 }, "ends at row 3"],
+    [{ dim0: "%", dim1: 1, dim2: "ss", dim3: "fs" }, "axes %, 1, ss, fs"],
+  ])("of panels outside the array, %j, are refused", async (lines, message) => {
+    const path = await cxi([1, 2, 3]);
+    await expect(images(path, panel("p", lines))).rejects.toMatchObject({
+      code: "BAD_GEOMETRY",
+      message: expect.stringContaining(message),
+    });
+  });
+
+  it.each([
+    { dim0: "ss", dim1: "ss" },
+    { dim0: "ss", dim2: "fs" },
+    { dim0: "ss", dim1: "x" },
+  ])("are refused where the axes are %j", async (lines) => {
+    await expect(images(await cxi([1, 2, 3]), panel("p", lines))).rejects.toMatchObject({ code: "BAD_TEXT" });
+  });
+
+  it("have no photon energy where it is no joule", async () => {
+    const energy = (values: number[]): Parts => ({
+      "/entry_1/instrument_1/source_1/energy": { data: Float64Array.from(values) },
+    });
+    const kev = async (parts: Parts): Promise<unknown> => {
+      const source = await openArchive(await cxi([1, 2, 3], undefined, parts));
+      try {
+        return await source.photonEnergyKev(3, 1);
+      } finally {
+        await source.close();
+      }
+    };
+    expect(await kev(energy([1.602176634e-15]))).toBeCloseTo(10, 9);
+    for (const values of [[10_000], [1e-15, 1e-15]])
+      await expect(kev(energy(values))).rejects.toMatchObject({ code: "UNSUPPORTED" });
+  });
+});
+
+describe("Cheetah files", () => {
+  const shot = (tag: number, shape: number[]): Parts => {
+    const length = shape.reduce((a, b) => a * b, 1);
+    const data = Uint16Array.from({ length }, (_, i) => 10 * (tag + i));
+    return {
+      [`/tag-${tag}/data`]: { data, shape },
+      [`/tag-${tag}/photon_energy_ev`]: { data: Float64Array.of(10_000), shape: [] },
+    };
+  };
+  const whole: Parts = {
+    ...Object.assign({}, ...[101, 103, 105, 107].map((tag) => shot(tag, [2, 2]))),
+    "/metadata/sensor_id": { data: ["a-1"], dtype: "A3" },
+  };
+  const pixels = (tag: number): number[] => [tag, tag + 1, tag + 2, tag + 3];
+  const write = async (changes: Parts): Promise<string> =>
+    await writeHdf5(folder, `c${++files}.h5`, { ...whole, ...changes });
+
+  it("lose one shot of another shape, and none of its pixels are taken", async () => {
+    for (const shape of [[3, 3], [2], [1, 2, 2]])
+      expect(await images(await write(shot(101, shape)))).toEqual({
+        "a-1 101": ["FILE_DAMAGED"],
+        "a-1 103": pixels(103),
+        "a-1 105": pixels(105),
+        "a-1 107": pixels(107),
+      });
+    expect(await images(await write({ "/tag-101/data": undefined }))).toMatchObject({ "a-1 103": pixels(103) });
+  });
+
+  it("are read where energies, comment or places are odd; units that are no number leave pixels as stored", async () => {
+    const odd: Parts = {
+      "/tag-103/photon_energy_ev": { data: "10 keV" },
+      "/metadata/run_comment": { data: 5 },
+      "/metadata/posx_in_um": { data: "x" },
+    };
+    expect(await images(await write(odd))).toMatchObject({ "a-1 103": pixels(103) });
+    const units: Parts = { "/metadata/adu_per_photon": { data: Float64Array.of(0), shape: [] } };
+    expect(await images(await write(units))).toMatchObject({ "a-1 103": pixels(103).map((v) => 10 * v) });
+  });
+});
+
+const script = `
+import h5py, numpy as np, sys
+def write(name, energy=None, wavelength=None, factor=0.1, value=0.0, turn=None, slow=(0, -1, 0)):
+    f = h5py.File(sys.argv[1] + "/" + name + ".h5", "w")
+    f["entry/definition"] = "NXmx"
+    for path, given in (("incident_energy", energy), ("incident_wavelength", wavelength)):
+        if given is not None:
+            d = f.create_dataset("entry/instrument/beam/" + path, data=given[0])
+            if given[1]: d.attrs["units"] = given[1]
+    d = f.create_group("entry/instrument/detector/q1"); base = d.parent.name + "/transformations"
+    def step(path, value, kind, vector, offset, after, units="mm"):
+        s = f.create_dataset(path, data=value)
+        s.attrs.update(units=units, transformation_type=kind, vector=vector, offset=offset, offset_units="mm", depends_on=after)
+    step(base + "/distance", 100.0, "translation", (0, 0, 1), (0, 0, 0), ".")
+    step(base + "/shift", 3.0, "translation", (0, 2, 0), (0, 0, 0), base + "/distance")
+    step(base + "/turn", turn or 0.0, "rotation", (0, 0, 1), (0, 0, 0), base + "/shift", "deg")
+    step(d.name + "/module_offset", value, "translation", (1, 0, 0), (-5, 2, 0), base + ("/turn" if turn is not None else "/shift"))
+    step(d.name + "/fast_pixel_direction", 0.05, "translation", (-1, 0, 0), (0, 0, 0), "module_offset")
+    step(d.name + "/slow_pixel_direction", 0.05, "translation", slow, (0, 0, 0), "module_offset")
+    d["data_size"] = (2, 3); d["data_origin"] = (0, 0)
+    f["entry/data/data"] = np.arange(6, dtype="i4").reshape(1, 2, 3); f["entry/data/data_scale_factor"] = factor
+    f.close()
+write("ev", ([10000.0], None)); write("kev", (10.0, "keV")); write("joule", ([1.602176634e-15], "J"))
+write("angstrom", None, (1.239841984, "angstrom")); write("nm", None, ([0.1239841984], "nm")); write("metre", None, ([1.239841984e-10], "m"))
+write("odd", ([10.0], "furlong")); write("zero", ([10000.0], None), factor=0.0)
+write("moved", ([10000.0], None), value=7.0); write("still", ([10000.0], None), turn=0.0)
+write("turned", ([10000.0], None), turn=30.0); write("mirrored", ([10000.0], None), slow=(0, 1, 0))
+`;
+
+describe("NXmx files of others", () => {
+  itNeeding(
+    python !== undefined,
+    "no Python with h5py",
+    "say energies, units and places as NeXus has them",
+    async () => {
+      execFileSync(python ?? "", ["-c", script, folder]);
+      const of = async <T>(name: string, ask: (source: DataSource) => T | Promise<T>): Promise<T> => {
+        const source = await openArchive(join(folder, `${name}.h5`));
+        try {
+          return await ask(source);
+        } finally {
+          await source.close();
+        }
+      };
+      for (const name of ["ev", "kev", "joule", "angstrom", "nm", "metre"])
+        expect([name, await of(name, (source) => source.photonEnergyKev(3, 1))]).toEqual([name, expect.closeTo(10, 6)]);
+      await expect(of("odd", (source) => source.photonEnergyKev(3, 1))).rejects.toMatchObject({ code: "UNSUPPORTED" });
+      expect(await images(join(folder, "zero.h5"))).toEqual({ "nxmx 1": [0, 1, 2, 3, 4, 5] });
+      const placeOf = async (name: string) => (await of(name, (source) => source.detectorInfo(3, 1, "nxmx"))).geometry;
+      // Offset (−5, 2) mm and 3 mm along y: to the right is −x.
+      for (const name of ["ev", "still"])
+        expect(await placeOf(name)).toMatchObject({
+          posXUm: expect.closeTo(5000, 6),
+          posYUm: expect.closeTo(5000, 6),
+          posZUm: 0,
+          rotationDeg: 0,
+        });
+      expect(await placeOf("moved")).toMatchObject({
+        posXUm: expect.closeTo(-2000, 6),
+        posYUm: expect.closeTo(5000, 6),
+      });
+      expect([await placeOf("turned"), await placeOf("mirrored")]).toEqual([null, null]);
+    },
+  );
+});
