@@ -30,7 +30,7 @@ export type CrystfelBadRegion =
     };
 
 /** One axis of an array of images, as CrystFEL names it. */
-export type CrystfelDim = "%" | "ss" | "fs" | number;
+type CrystfelDim = "%" | "ss" | "fs" | number;
 
 /** Where a panel lies in the data file, and what its sensor's geometry cannot say. */
 export interface CrystfelPanel {

@@ -14,6 +14,7 @@ import {
   STRING,
   textIn,
   typeAndShape,
+  unlessOdd,
 } from "./h5types.ts";
 import { attempt, filterMissing, type H5, loadH5, quietly, workingH5 } from "./library.ts";
 import { type Link, Links } from "./links.ts";
@@ -440,15 +441,5 @@ export class H5File {
     return new SaclaError("NOT_DATACONVERT", `${path} of ${show(this.path)} is ${what}.`, {
       details: { file: this.path, path },
     });
-  }
-}
-
-/** What `read` returns; undefined when something else is in its place. */
-function unlessOdd<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (isSaclaError(error, "NOT_DATACONVERT", "FILE_DAMAGED", "UNSUPPORTED")) return undefined;
-    throw error;
   }
 }

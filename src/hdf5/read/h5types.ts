@@ -1,4 +1,4 @@
-import { SaclaError, show } from "../../core/errors.ts";
+import { isSaclaError, SaclaError, show } from "../../core/errors.ts";
 import { numberArrays } from "../../core/ndarray.ts";
 import { FLOAT, INTEGER } from "../direct/dataset.ts";
 import type { H5 } from "./library.ts";
@@ -61,4 +61,14 @@ export function otherImage(
   return new SaclaError("FILE_DAMAGED", `${path} of ${show(file)} ${found}, but the detector's images ${wanted}.`, {
     details: { file, path, shape: meta?.shape ?? [], expected },
   });
+}
+
+/** What `read` returns; undefined when something else is in its place. */
+export function unlessOdd<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (isSaclaError(error, "NOT_DATACONVERT", "FILE_DAMAGED", "UNSUPPORTED")) return undefined;
+    throw error;
+  }
 }

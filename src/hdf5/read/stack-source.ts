@@ -16,7 +16,7 @@ import { signalNames, unitOfPath } from "./signals.ts";
 import { entryFrom } from "./stored-signals.ts";
 
 /** What an axis of an array counts; a number is the one place of it. */
-export type StackAxis = "shot" | "row" | "column" | number;
+type StackAxis = "shot" | "row" | "column" | number;
 
 /** A sensor in the arrays of a file. */
 export interface StackPart {
