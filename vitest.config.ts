@@ -20,9 +20,9 @@ class ProgramsFirst extends BaseSequencer {
 }
 
 /** Tests that mostly wait: for shots, for motions, for programs. So more than there are cores run at once. */
-function waiting(name: string): TestProjectConfiguration {
+function waiting(name: string, isolate: boolean): TestProjectConfiguration {
   const include = [`test/${name}/**/*.test.ts`];
-  return { extends: true, test: { name, include, maxWorkers: 2 * cores, sequence: { groupOrder: 1 } } };
+  return { extends: true, test: { name, include, isolate, maxWorkers: 2 * cores, sequence: { groupOrder: 1 } } };
 }
 
 export default defineConfig({
@@ -35,14 +35,14 @@ export default defineConfig({
     sequence: { sequencer: ProgramsFirst },
     setupFiles: ["test/support/setup.ts"],
     projects: [
-      // No sockets, no processes of ours: the files share their modules, which halves the time.
+      // Files that are not isolated share their modules: to load them for each takes longer than most files take.
       {
         extends: true,
         test: { name: "unit", include: ["test/unit/**/*.test.ts"], isolate: false, maxWorkers: cores },
       },
-      waiting("integration"),
-      waiting("contract"),
-      waiting("e2e"),
+      waiting("integration", false),
+      waiting("contract", false),
+      waiting("e2e", true),
     ],
   },
 });

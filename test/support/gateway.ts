@@ -1,8 +1,8 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { afterAll } from "vitest";
+import { atFileEnd } from "./file-end.ts";
 import { itNeeding, pythonWith } from "./optional.ts";
 import { pythonFolder } from "./python.ts";
 
@@ -14,17 +14,6 @@ export const gatewayPython: string | undefined = pythonWith("zmq", "numpy");
 export function itWithGateway(name: string, test: () => Promise<void>): void {
   itNeeding(gatewayPython !== undefined, "no Python with pyzmq and numpy; set SACLA_TEST_PYTHON", name, test);
 }
-
-const children: ChildProcess[] = [];
-
-afterAll(async () => {
-  for (const child of children) {
-    if (child.exitCode !== null || child.signalCode !== null) continue;
-    const ended = once(child, "exit");
-    child.kill("SIGTERM");
-    await ended;
-  }
-});
 
 /** Modules of versions that differ from the one known, and with faults. */
 const oddModules = `${gatewayFolder}/tests/odd`;
@@ -55,7 +44,12 @@ export async function startGateway(
       stdio: ["ignore", "pipe", "inherit"],
     },
   );
-  children.push(child);
+  atFileEnd(async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, "exit");
+    child.kill("SIGTERM");
+    await ended;
+  });
   for await (const line of createInterface({ input: child.stdout })) {
     const address = /^listening on (\S+)$/.exec(line)?.[1];
     if (address !== undefined) return address;

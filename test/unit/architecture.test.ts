@@ -188,8 +188,8 @@ describe("the layers", () => {
   });
 });
 
-describe("the unit tests", () => {
-  it("use no sockets, no processes of ours and not the command line: that is test/integration", () => {
+describe("the tests", () => {
+  it("of one module use no sockets, no processes of ours and not the command line: that is test/integration", () => {
     const unit = import.meta.dirname;
     const tests = readdirSync(unit, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".test.ts"));
     const forbidden =
@@ -199,5 +199,14 @@ describe("the unit tests", () => {
     expect(
       tests.filter((file) => !allowed.includes(file) && forbidden.test(readFileSync(join(unit, file), "utf8"))),
     ).toEqual([]);
+  });
+
+  it("share no module with hooks of its own, which only the first file would have: use atFileEnd", () => {
+    const support = join(root, "test/support");
+    const hooked = readdirSync(support).filter(
+      (file) =>
+        file.endsWith(".ts") && /\b(?:before|after)(?:All|Each)\(/.test(readFileSync(join(support, file), "utf8")),
+    );
+    expect(hooked).toEqual(["setup.ts"]);
   });
 });

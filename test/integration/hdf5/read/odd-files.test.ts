@@ -9,7 +9,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it, vi } from "vitest";
 import { entryOf } from "../../../../src/core/syncdb.ts";
 import { openArchive, openArchiveFolder } from "../../../../src/hdf5/index.ts";
 import {
@@ -28,7 +28,8 @@ import { temporaryFolder } from "../../../support/temporary.ts";
 const folder = temporaryFolder();
 // Indexes of folders are kept there.
 const cache = join(folder, "cache");
-process.env["XDG_CACHE_HOME"] = cache;
+vi.stubEnv("XDG_CACHE_HOME", cache);
+afterAll(() => vi.unstubAllEnvs());
 let files = 0;
 const events = "/run_7/event_info";
 const detector = "/run_7/detector_2d_1";
