@@ -3,7 +3,7 @@ import { badArgument } from "../core/guards.ts";
 import { defined } from "../core/options.ts";
 import { counted } from "../core/show.ts";
 import { textTable } from "../plot/text.ts";
-import { type DelaySweeps, delaySweeps, type SharedScan, sharedScan } from "../scan/index.ts";
+import { type DelayScanFit, type DelaySweeps, delaySweeps, type SharedScan, sharedScan } from "../scan/index.ts";
 import { type CommandResult, declare, parseNumber, parseWhole, type Session } from "./command.ts";
 import { contextOf, requireSignals } from "./commands/scan.ts";
 import { view } from "./control.ts";
@@ -205,7 +205,17 @@ function endText({ fit, sweeps, outcome }: DelaySweeps): string {
   return (
     `time zero ${fit.t0Fs.toFixed(1)} ± ${fit.t0ErrorFs.toFixed(1)} fs (${how} after ${counted(sweeps, "sweep")}), ` +
     `rise ${fit.riseFs.toFixed(0)} ± ${fit.riseErrorFs.toFixed(0)} fs rms, ` +
-    `lifetime ${fit.lifetimeFs.toFixed(0)} ± ${fit.lifetimeErrorFs.toFixed(0)} fs, ` +
+    `lifetime ${lifetimeText(fit)}, ` +
     `change ${(100 * fit.amplitude).toFixed(2)} ± ${(100 * fit.amplitudeError).toFixed(2)} %`
   );
+}
+
+/** A lifetime with its error, or the least that it is where the scan shows no end of the change. */
+export function lifetimeText({
+  lifetimeFs,
+  lifetimeErrorFs,
+}: Pick<DelayScanFit, "lifetimeFs" | "lifetimeErrorFs">): string {
+  const part = (3 * lifetimeErrorFs) / lifetimeFs;
+  if (part < 1) return `${lifetimeFs.toFixed(0)} ± ${lifetimeErrorFs.toFixed(0)} fs`;
+  return `longer than ${(lifetimeFs / (1 + part)).toFixed(0)} fs (3 σ)`;
 }

@@ -202,14 +202,14 @@ function fitScale(
     const part = (k: number, m: number): number =>
       rows.reduce((sum, r) => sum + (r[k] ?? 0) * (r[m] ?? 0), 0) * (n / square) +
       rises.reduce((sum, r, i) => sum + ((r[k] ?? 0) * (r[m] ?? 0)) / (steep[i] ?? 1) ** 2, 0);
-    hessian = used.map((_, k) => used.map((__, m) => part(k, m)));
-    const full = hessian.map((r, k) =>
+    const rough = used.map((_, k) => used.map((__, m) => part(k, m)));
+    const full = rough.map((r, k) =>
       r.map((value, m) => value - (2 * n * (pull[k] ?? 0) * (pull[m] ?? 0)) / square ** 2),
     );
     const now = cost(values);
     let next: readonly number[] | undefined;
     // Newton's step; far from the minimum, where it may lead uphill, that of Gauss and Newton.
-    for (const matrix of [full, hessian]) {
+    for (const matrix of [full, rough]) {
       const move = inverseOf(matrix)?.map((r) => dot(r, gradient));
       if (move === undefined) continue;
       for (let factor = 1; factor > 1e-4 && next === undefined; factor /= 2) {
@@ -218,10 +218,10 @@ function fitScale(
       }
       if (next !== undefined) break;
     }
+    hessian = full;
     if (next === undefined || previous - now < 1e-12) break;
     values = [...next];
     previous = now;
-    hessian = full;
   }
   const residuals = rows.map((r, i) => dot(r, values) - (times[i] ?? 0));
   const jitter = Math.sqrt(residuals.reduce((sum, r) => sum + r * r, 0) / Math.max(1, shots.length - used.length));

@@ -19,7 +19,7 @@ import {
   runArgument,
   type Session,
 } from "../command.ts";
-import { addLiveDelayScan, addSharedDelayScan } from "../delay-sweeps.ts";
+import { addLiveDelayScan, addSharedDelayScan, lifetimeText } from "../delay-sweeps.ts";
 import { checkFolder, type Io } from "../io.ts";
 import { readText } from "../read-text.ts";
 import { rangeOf } from "../tma-range.ts";
@@ -189,7 +189,7 @@ function textOf(fit: DelayScanFit, t0: string): string {
   const rows = [
     ["time zero", t0],
     ["rise", `${fit.riseFs.toFixed(1)} ± ${fit.riseErrorFs.toFixed(1)} fs rms`],
-    ["lifetime", `${fit.lifetimeFs.toFixed(0)} ± ${fit.lifetimeErrorFs.toFixed(0)} fs`],
+    ["lifetime", lifetimeText(fit)],
     ["change that decays", percent(fit.amplitude, fit.amplitudeError)],
     ...(fit.offsetError === 0 ? [] : [["change that stays", percent(fit.offset, fit.offsetError)]]),
     ["change before", percent(fit.background, fit.backgroundError)],

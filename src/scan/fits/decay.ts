@@ -1,12 +1,20 @@
 import { flag, optional, resolveOptions } from "../../core/options.ts";
-import { erfcx, normalCdf } from "../../core/special-functions.ts";
-import { type FitOptions, type FitQuality, findFeature, fitOptionChecks, noStep } from "./fit-points.ts";
-import { bestTrials, type CurveModel, type FitPoints, type ShapeSearch } from "./least-squares.ts";
+import { erfcx, fProbability, normalCdf } from "../../core/special-functions.ts";
+import {
+  type FitOptions,
+  type FitQuality,
+  type FoundFeature,
+  findFeature,
+  fitOptionChecks,
+  noStep,
+} from "./fit-points.ts";
+import { bestTrials, type CurveModel, type FitPoints, fitCurve, type ShapeSearch } from "./least-squares.ts";
 import { checkEdge, searchOf } from "./step.ts";
 
 export interface DecayFitOptions extends FitOptions {
   /**
-   * Whether a part of the signal stays: a step beside the decay. Without it the signal returns to the background.
+   * Whether a part of the signal stays: a step beside the decay. Without it the signal returns to the background, or
+   * all of it stays, where the lifetime is many times the scan.
    * @default false
    */
   readonly offset?: boolean | undefined;
@@ -40,7 +48,7 @@ export interface DecayFit extends FitQuality {
  * t = x − centre. Errors from the covariance at the minimum.
  * @param x - delays; time zero, width and lifetime have their unit
  * @throws NO_STEP when the points do not tell an edge from noise, rest on a single point, or do not determine time
- * zero, width or lifetime
+ * zero, width or how long the signal lasts at least; with `offset`, when nothing is seen to decay
  * @throws BAD_ARGUMENT when the lengths differ, or an error is negative
  * @example
  * const { centre, lifetime, lifetimeError } = fitDecay(delaysFs, differences, { errors });
@@ -67,8 +75,12 @@ export function fitDecay(x: readonly number[], y: readonly number[], options: De
   const [amplitude = NaN, background = NaN, offset = 0] = found.coefficients;
   const [centreError = NaN, widthError = NaN, lifetimeError = NaN, amplitudeError = NaN, backgroundError = NaN] =
     found.errors;
+  if (hasOffset) checkDecays(found);
   checkEdge({ centre, width, height: amplitude, heightError: amplitudeError }, found.points);
-  if (!(lifetimeError < lifetime))
+  // Of a change that stays it is known how long it lasts at least.
+  const least = lifetime / (1 + (3 * lifetimeError) / lifetime);
+  const range = Math.max(...found.points.x) - Math.min(...found.points.x);
+  if (!(lifetimeError < lifetime || least > range))
     throw noStep(`its lifetime ${lifetime.toPrecision(3)} ± ${lifetimeError.toPrecision(2)} is not determined`);
   return {
     ...found.quality,
@@ -85,6 +97,26 @@ export function fitDecay(x: readonly number[], y: readonly number[], options: De
     background,
     backgroundError,
   };
+}
+
+/** How often noise may make a decay of what only stays. */
+const FALSE_DECAYS = 1e-3;
+/** Lifetime and amplitude. */
+const DECAY_PARAMETERS = 2;
+
+/** @throws NO_STEP where a step that stays describes the points as well as one of which a part decays */
+function checkDecays({ points, chiSquare, quality, shape, coefficients }: FoundFeature): void {
+  const step: CurveModel = { terms: ([centre = NaN, width = NaN], at) => [normalCdf((at - centre) / width), 1] };
+  const search = searchOf(points);
+  const trials = bestTrials(step, points, search.trials, Math.min(COARSE, points.x.length), 10);
+  const stays = fitCurve(step, points, { ...search, trials });
+  if (stays === undefined) return;
+  const freedom = points.x.length - shape.length - coefficients.length;
+  const gain = (stays.chiSquare - chiSquare) / DECAY_PARAMETERS;
+  // Errors that are not given, or too small, are those of the residuals.
+  const unit = Number.isNaN(quality.reducedChiSquare) ? chiSquare / freedom : quality.errorScale ** 2;
+  if (fProbability(gain / unit, DECAY_PARAMETERS, freedom) > FALSE_DECAYS)
+    throw noStep("nothing of the change decays in the scan, and all of it may stay: fit it without the offset");
 }
 
 /** What the curve follows from. */

@@ -1,6 +1,7 @@
 import { SaclaError } from "../../core/errors.ts";
 import { flag, optional, resolveOptions } from "../../core/options.ts";
 import { dot, inverseOf, normalOf, solveRows } from "../../core/solve-rows.ts";
+import { fProbability } from "../../core/special-functions.ts";
 import { type DecayFit, decayAt, fitDecay } from "./decay.ts";
 import type { FitQuality } from "./fit-points.ts";
 
@@ -82,7 +83,7 @@ export function fitDelayScan(shots: Iterable<DelayShot>, options: DelayScanFitOp
     offset: optional(flag, false),
     robust: optional(flag, false),
   });
-  const { points, unpumped, drift, counts, errorFreedom } = delayCurve(shots, MOST_POINTS);
+  const { points, covariance, unpumped, drift, counts, errorFreedom } = delayCurve(shots, MOST_POINTS);
   const fitTo = (some: readonly CurvePoint[]): DecayFit => {
     const errors = some.map(({ error }) => error);
     return fitDecay(
@@ -92,10 +93,10 @@ export function fitDelayScan(shots: Iterable<DelayShot>, options: DelayScanFitOp
     );
   };
   const fit = fitTo(points);
-  const errorOf = unevenErrors(fit, points, offset, fitTo);
+  const errorOf = unevenErrors(fit, { points, covariance, hasOffset: offset }, fitTo);
   const { centre, width, lifetime } = fit;
   const { reducedChiSquare, errorScale, deltaChiSquare, falseAlarmProbability, leftOut } = fit;
-  const { amplitude, offsetError, background, backgroundError } = fit;
+  const { amplitude, background } = fit;
   return {
     t0Fs: centre,
     t0ErrorFs: errorOf("centre"),
@@ -106,13 +107,13 @@ export function fitDelayScan(shots: Iterable<DelayShot>, options: DelayScanFitOp
     amplitude,
     amplitudeError: errorOf("amplitude"),
     offset: fit.offset,
-    offsetError,
+    offsetError: offset ? errorOf("offset") : 0,
     background,
-    backgroundError,
+    backgroundError: errorOf("background"),
     unpumped,
     drift,
     shots: counts,
-    curve: points.map((point) => ({ ...point, fitted: decayAt(fit, point.delayFs) })),
+    curve: points.map(({ byTerms: _, ...point }) => ({ ...point, fitted: decayAt(fit, point.delayFs) })),
     points: fit.points,
     ...{ reducedChiSquare, errorScale, deltaChiSquare, falseAlarmProbability, leftOut },
   };
@@ -124,8 +125,12 @@ export function fittedChange(fit: DelayScanFit, delayFs: number): number {
   return decayAt({ centre, width, lifetime, amplitude, offset, background }, delayFs);
 }
 
-type CurvePoint = Omit<DelayPoint, "fitted">;
-type Parameter = "centre" | "width" | "lifetime" | "amplitude";
+interface CurvePoint extends Omit<DelayPoint, "fitted"> {
+  /** How the change moves with each term of what pumped shots are divided by. */
+  readonly byTerms: readonly number[];
+}
+type Covariance = readonly (readonly number[])[];
+type Parameter = "centre" | "width" | "lifetime" | "amplitude" | "background" | "offset";
 
 /** Leverage from which a point decides alone: of a change of its value the curve follows more than half. */
 const DECISIVE = 0.5;
@@ -135,13 +140,13 @@ const DECISIVE = 0.5;
  * jackknife: the root of the sum of the squares by which the result moves without each point (HC3 of MacKinnon and
  * White 1985, doi:10.1016/0304-4076(85)90158-7). Where a point decides alone, as a strong shot on a steep rise does,
  * the fit is done again without it, since slopes say too little of how far the curve would go. Never below those of
- * even scatter.
+ * even scatter. All points move together with what pumped shots are divided by: a drift of the unpumped ones that is
+ * not known exactly bends the curve.
  * @throws NO_STEP when there is no result without such a point
  */
 function unevenErrors(
   fit: DecayFit,
-  points: readonly CurvePoint[],
-  hasOffset: boolean,
+  { points, covariance, hasOffset }: { points: readonly CurvePoint[]; covariance: Covariance; hasOffset: boolean },
   fitTo: (points: readonly CurvePoint[]) => DecayFit,
 ): (name: Parameter) => number {
   const names = [
@@ -175,9 +180,18 @@ function unevenErrors(
     const residual = (point.change - decayAt(fit, point.delayFs)) / point.error;
     return along.map((part, k) => (part * residual) / (1 - leverage) / (sizes[k] ?? 1));
   });
+  const byTerms = covariance.map((_, term) => {
+    const pull = names.map((__, k) =>
+      used.reduce((sum, point, i) => sum + ((scaled[i]?.[k] ?? 0) * (point.byTerms[term] ?? 0)) / point.error, 0),
+    );
+    return inverse.map((of, k) => dot(of, pull) / (sizes[k] ?? 1));
+  });
   return (name) => {
-    const k = names.indexOf(name);
-    return Math.max(fit[`${name}Error`], Math.hypot(...moves.map((move) => move[k] ?? NaN)));
+    const k = (names as readonly Parameter[]).indexOf(name);
+    const own = Math.max(fit[`${name}Error`], Math.hypot(...moves.map((move) => move[k] ?? NaN)));
+    const ofTerm = byTerms.map((move) => move[k] ?? 0);
+    const common = ofTerm.reduce((sum, move, term) => sum + move * dot(covariance[term] ?? [], ofTerm), 0);
+    return Math.sqrt(own ** 2 + Math.max(0, common));
   };
 }
 
@@ -190,6 +204,8 @@ function delayCurve(
   most: number,
 ): {
   readonly points: readonly CurvePoint[];
+  /** Of the terms of what pumped shots are divided by. */
+  readonly covariance: Covariance;
   readonly unpumped: number;
   readonly drift: number;
   readonly counts: { readonly pumped: number; readonly unpumped: number };
@@ -206,7 +222,7 @@ function delayCurve(
     throw new SaclaError("TOO_FEW_SHOTS", `${off.length} unpumped shots have signal and monitor; 3 are needed.`, {
       details: { pumped: on.length, unpumped: off.length },
     });
-  const reference = referenceOf(off);
+  const { at: reference, termsAt, covariance } = referenceOf(off);
   const noise = noiseOf(off, reference);
   const ratio = sumOf(off, ({ time }) => reference(time)) / off.length;
   on.sort((a, b) => a.delayFs - b.delayFs);
@@ -218,29 +234,35 @@ function delayCurve(
     const weight = weights.reduce((sum, each) => sum + each, 0);
     const mean = (of: (shot: TimedShot) => number): number =>
       group.reduce((sum, shot, i) => sum + of(shot) * (weights[i] ?? 0), 0) / weight;
+    const change = mean(({ signal, monitor, time }) => signal / monitor / reference(time)) - 1;
     points.push({
       delayFs: mean(({ delayFs }) => delayFs),
-      change: mean(({ signal, monitor, time }) => signal / monitor / reference(time)) - 1,
+      change,
       error: 1 / Math.sqrt(weight),
       shots: group.length,
+      byTerms: covariance.map(
+        (_, term) => -(1 + change) * mean(({ time }) => (termsAt(time)[term] ?? 0) / reference(time)),
+      ),
     });
   }
   const counts = { pumped: on.length, unpumped: off.length };
   const references = Array.from({ length: 101 }, (_, k) => reference(k / 50 - 1));
   const drift = (Math.max(...references) - Math.min(...references)) / Math.abs(ratio);
-  return { points, unpumped: ratio, drift, counts, errorFreedom: noise.freedom };
+  return { points, covariance, unpumped: ratio, drift, counts, errorFreedom: noise.freedom };
 }
 
 type TimedShot = DelayShot & { readonly time: number };
 
 /** Terms of the drift at most, and unpumped shots for each. */
 const [DRIFT_TERMS, SHOTS_PER_TERM] = [8, 20];
+/** How often noise may make a drift. */
+const FALSE_DRIFTS = 1e-3;
 
 /**
- * Signal over monitor of unpumped shots against time from −1 to 1: the polynomial of the fewest terms that describes
- * them as well as one of many does. Of one term it is the ratio of the sums.
+ * Signal over monitor of unpumped shots against time from −1 to 1: the polynomial that Akaike's criterion
+ * chooses, whose terms have errors. Of one term it is the ratio of the sums.
  */
-function referenceOf(off: readonly TimedShot[]): (time: number) => number {
+function referenceOf(off: readonly TimedShot[]): Reference {
   const most = Math.max(1, Math.min(DRIFT_TERMS, Math.floor(off.length / SHOTS_PER_TERM)));
   const termsAt = (time: number, count: number): number[] => {
     const terms = [1, time];
@@ -256,12 +278,25 @@ function referenceOf(off: readonly TimedShot[]): (time: number) => number {
     return { solved, square: rows.reduce((sum, row, i) => sum + ((right[i] ?? NaN) - dot(row, solved)) ** 2, 0) };
   });
   const variance = (fits[most - 1]?.square ?? NaN) / (off.length - most);
-  const enough = fits.findIndex(({ square }, k) => {
-    const more = most - 1 - k;
-    return square - (fits[most - 1]?.square ?? NaN) <= variance * (more + 4 * Math.sqrt(2 * more));
-  });
+  // Akaike's criterion: a term must describe more than it costs. Noise makes no drift.
+  const costs = fits.map(({ square }, k) => off.length * Math.log(square) + 2 * k);
+  const best = costs.indexOf(Math.min(...costs));
+  const gain = ((fits[0]?.square ?? NaN) / (fits[best]?.square ?? NaN) - 1) * (off.length - best - 1);
+  const enough = best > 0 && fProbability(gain / best, best, off.length - best - 1) < FALSE_DRIFTS ? best : 0;
   const found = fits[enough]?.solved ?? [sumOf(off, ({ signal }) => signal) / sumOf(off, ({ monitor }) => monitor)];
-  return (time) => dot(termsAt(time, found.length), found);
+  const count = found.length;
+  const normal = normalOf(
+    off.map(({ time, monitor }) => termsAt(time, count).map((term) => term * Math.sqrt(monitor))),
+  );
+  const covariance = inverseOf(normal)?.map((row) => row.map((value) => variance * value)) ?? [];
+  return { at: (time) => dot(termsAt(time, count), found), termsAt: (time) => termsAt(time, count), covariance };
+}
+
+/** What pumped shots are divided by, and how its terms are uncertain. */
+interface Reference {
+  readonly at: (time: number) => number;
+  readonly termsAt: (time: number) => readonly number[];
+  readonly covariance: readonly (readonly number[])[];
 }
 
 /**

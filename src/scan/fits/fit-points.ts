@@ -91,11 +91,12 @@ interface Feature {
   readonly least: number;
 }
 
-interface FoundFeature {
+export interface FoundFeature {
   readonly shape: readonly number[];
   readonly coefficients: readonly number[];
   /** Of shape and coefficients. */
   readonly errors: readonly number[];
+  readonly chiSquare: number;
   readonly points: FitPoints;
   readonly quality: FitQuality;
 }
@@ -145,6 +146,7 @@ export function findFeature(
     shape: fitted.shape,
     coefficients: fitted.coefficients,
     errors: raw.map((error) => error * errorScale),
+    chiSquare: fitted.chiSquare,
     points,
     quality: {
       ...quality,

@@ -112,6 +112,26 @@ describe("a delay scan of a sample that fades", () => {
   });
 });
 
+describe("a delay scan in one way over a sample that changes", () => {
+  it("has errors that hold what the unpumped shots do not tell of the change", () => {
+    const random = new Random(4);
+    const shots = Array.from({ length: 600 }, (_, i) => {
+      const [delayFs, pumped, monitor] = [-1150 + 3150 * (i / 600), i % 3 !== 0, random.gamma(70) / 70];
+      const change = pumped ? -0.08 * decay(delayFs - 130) : 0;
+      return { delayFs, pumped, monitor, signal: monitor * (1 + change) * (1 + 0.008 * random.normal()) };
+    });
+    const changing = shots.map((shot, i) => ({ ...shot, signal: shot.signal * (1 + 0.1 * Math.sin(i / 120)) }));
+    const [still, found] = [fitDelayScan(shots), fitDelayScan(changing)];
+    expect(still.drift).toBe(0);
+    // Delay and time go together, so a drift looks like a decay.
+    expect(found.lifetimeErrorFs).toBeGreaterThan(1.25 * still.lifetimeErrorFs);
+    expect(found.amplitudeError).toBeGreaterThan(1.25 * still.amplitudeError);
+    expect(found.t0ErrorFs).toBeLessThan(1.3 * still.t0ErrorFs);
+    expect(Math.abs(found.lifetimeFs - truth.lifetimeFs)).toBeLessThan(2 * found.lifetimeErrorFs);
+    expect(Math.abs(found.amplitude - truth.amplitude)).toBeLessThan(2 * found.amplitudeError);
+  });
+});
+
 describe("a delay scan with one strong shot on the rise", () => {
   it("has errors that hold what this shot decides alone, though nothing is left of its residual", () => {
     const random = new Random(7);

@@ -170,6 +170,19 @@ describe("fitDecay", () => {
     ] as const)
       expect(found / truth).toBeCloseTo(1, 3);
   });
+
+  it("makes no decay of a change that only stays, and knows where it begins", () => {
+    const random = new Random(31);
+    const delays = Array.from({ length: 81 }, (_, i) => -1000 + 40 * i);
+    const errors = delays.map(() => 0.006);
+    for (let k = 0; k < 2; k++) {
+      const y = delays.map((at) => -0.08 * normalCdf((at - 120) / 45) + 0.006 * random.normal());
+      expect(() => fitDecay(delays, y, { errors, offset: true })).toThrow(/nothing of the change decays in the scan/);
+      const { centre, centreError, lifetime, lifetimeError } = fitDecay(delays, y, { errors });
+      expect(Math.abs(centre - 120)).toBeLessThan(3 * centreError);
+      expect(lifetime / (1 + (3 * lifetimeError) / lifetime)).toBeGreaterThan(3200);
+    }
+  });
 });
 
 describe("scans that are none", () => {

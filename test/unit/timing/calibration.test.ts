@@ -5,7 +5,7 @@ import { calibrateTiming, relativeFs } from "../../../src/timing/index.ts";
 const truth = { fsPerPixel: 2.6, quadratic: 6e-4, zeroPx: 1000 };
 
 /** Up and down over 300 pulses, five shots at each of eleven positions, with a play of 20 pulses. */
-function scan(random: Random, scale = truth, edgeNoise = 1) {
+function scan(random: Random, scale = truth, { edgeNoise = 1, jitterFs = 100 } = {}) {
   const steps = Array.from({ length: 11 }, (_, k) => 11_850 + 30 * k);
   return [
     ...steps.map((pulse) => ({ pulse, direction: 1 as const })),
@@ -13,7 +13,7 @@ function scan(random: Random, scale = truth, edgeNoise = 1) {
   ]
     .flatMap((one) => Array.from({ length: 5 }, () => one))
     .map(({ pulse, direction }) => {
-      const fs = -6.671 * (pulse - 12_000 - 10 * direction) + 100 * random.normal();
+      const fs = -6.671 * (pulse - 12_000 - 10 * direction) + jitterFs * random.normal();
       const { fsPerPixel: a, quadratic: b } = scale;
       const px = scale.zeroPx + (Math.sqrt(a * a + 4 * b * fs) - Math.abs(a)) / (2 * b) / Math.sign(a);
       return { pulse, direction, edgePx: px + edgeNoise * random.normal() };
@@ -40,6 +40,14 @@ describe("calibrateTiming", () => {
       expect(inside).toBeLessThan(0.75);
     }
     expect(mean(found.map((one) => one.jitterFs))).toBeCloseTo(100, -1);
+  });
+
+  it("has errors that hold the scale where the jitter is a quarter of the scan", () => {
+    const random = new Random(8);
+    const found = Array.from({ length: 300 }, () => calibrateTiming(scan(random, truth, { jitterFs: 250 }), options));
+    const inside = found.filter(({ fsPerPixel, fsPerPixelError }) => Math.abs(fsPerPixel - 2.6) < fsPerPixelError);
+    expect(inside.length / found.length).toBeGreaterThan(0.63);
+    expect(inside.length / found.length).toBeLessThan(0.75);
   });
 
   it("takes the direction from the order of the positions, and a scale of either sign", () => {
