@@ -1,7 +1,6 @@
 """A sacla server or gateway over ZeroMQ; needs pyzmq."""
 
 import itertools
-import json
 import os
 import threading
 import time
@@ -10,6 +9,7 @@ from typing import Any, Dict, Iterator, Optional
 import numpy as np
 
 from . import wire
+from .curve import CurveKeys
 from .errors import SaclaError, Unreachable, error_of
 
 _PING_S = 5.0
@@ -30,7 +30,7 @@ class ZmqClient:
             ) from error
         self._zmq = zmq
         self.name = url
-        self._keys = None if key_file is None else _read_keys(key_file)
+        self._keys = None if key_file is None else CurveKeys(key_file)
         self._own = threading.local()
         self._ids = itertools.count()
 
@@ -38,9 +38,12 @@ class ZmqClient:
         """The answer to one request."""
         request = next(self._ids)
         message = {"kind": "call", "id": request, "method": method, "value": value, "timeoutMs": int(1000 * timeout_s)}
+        socket = self._socket()
         if key is not None:
             message["key"] = key
-        socket = self._socket()
+            proof = None if self._keys is None else self._keys.proof(socket, key)
+            if proof is not None:
+                message["proof"] = proof
         try:
             self._send(socket, message)
             answer = self._receive(socket, request, timeout_s + 5)
@@ -89,7 +92,7 @@ class ZmqClient:
         socket = zmq.Context.instance().socket(zmq.DEALER)
         socket.setsockopt(zmq.LINGER, 0)
         if self._keys is not None:
-            socket.curve_serverkey, socket.curve_publickey, socket.curve_secretkey = self._keys
+            self._keys.use(socket)
         socket.connect(self.name)
         return socket
 
@@ -125,13 +128,3 @@ class _Kept:
         if self.process == os.getpid():
             self.socket.close(linger=0)
 
-
-def _read_keys(path: str) -> Any:
-    try:
-        with open(path, encoding="utf-8") as file:
-            keys = json.load(file)
-        return tuple(keys[name].encode("ascii") for name in ("serverKey", "publicKey", "secretKey"))
-    except (OSError, ValueError, KeyError, AttributeError) as error:
-        raise SaclaError(
-            "BAD_TEXT", f"SACLA_KEY_FILE names {path}, which is no file of keys: {type(error).__name__}."
-        ) from error

@@ -3,18 +3,21 @@ import { afterAll, expect } from "vitest";
 import { connect } from "../../../src/connect.ts";
 import { Db } from "../../../src/db/index.ts";
 import { convert } from "../../../src/hdf5/index.ts";
-import type { HttpServer } from "../../../src/server/http-server.ts";
+import { Keys, newCurveKey } from "../../../src/server/keys.ts";
+import { Service } from "../../../src/server/service.ts";
+import { serveZmq } from "../../../src/server/zmq-server.ts";
 import { endpointOf } from "../../../src/source/index.ts";
 import { St } from "../../../src/st/index.ts";
 import { inProcess } from "../../../src/transport/index.ts";
 import { gatewayOver, gatewayPython, itWithGateway } from "../../support/gateway.ts";
 import { httpServer } from "../../support/http.ts";
-import { itWithPython, runUnittest } from "../../support/python.ts";
+import { itNeeding, pythonWith } from "../../support/optional.ts";
+import { itWithPython, runPython, runUnittest } from "../../support/python.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { tinySource } from "../../support/tiny-source.ts";
 
 const folder = temporaryFolder();
-const servers: HttpServer[] = [];
+const servers: { close(): Promise<void> }[] = [];
 
 afterAll(async () => {
   for (const server of servers) await server.close();
@@ -48,6 +51,29 @@ itWithPython(
   "ecpy moves, opens, sets and takes runs under a lease, and a script that dies stops what moves",
   async () => {
     expect(await runUnittest("test_control", { SACLA_URL: await serveSim() })).toBe(3);
+  },
+);
+
+const curvePython = pythonWith("numpy", "zmq", "cryptography");
+
+itNeeding(
+  curvePython !== undefined,
+  "no Python with numpy, zmq and cryptography; set SACLA_TEST_PYTHON",
+  "over ZeroMQ with CURVE keys dbpy, stpy and olpy answer the same, and ecpy controls where the key may",
+  async () => {
+    const keys = join(folder, "keys.json");
+    const file = (name: string): string => join(folder, `${name}.json`);
+    newCurveKey(keys, "hutch", "control", file("hutch"));
+    newCurveKey(keys, "office", "read", file("office"));
+    const { endpoint } = await connect("sim:");
+    const server = await serveZmq(new Service(endpoint, {}), "tcp://127.0.0.1:*", { keys: Keys.open(keys) });
+    servers.push(server);
+    const env = (name: string): Record<string, string> => ({ SACLA_URL: server.address, SACLA_KEY_FILE: file(name) });
+    expect(await runUnittest("test_conformance", env("office"), curvePython)).toBeGreaterThan(20);
+    expect(await runUnittest("test_control", env("hutch"), curvePython)).toBe(3);
+    const take = "import sacla_python.install, ecpy\necpy.control(3, 'office', 'not allowed')";
+    const { isGood, err } = await runPython(["-c", take], env("office"), curvePython);
+    expect([isGood, err]).toEqual([false, expect.stringContaining("NOT_ALLOWED")]);
   },
 );
 
