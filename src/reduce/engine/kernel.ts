@@ -30,8 +30,17 @@ export function workOf(
   frame: ImageSpec,
   dark?: Float64Array,
 ): KernelWork<Layout> | undefined {
-  if (kernel?.type !== undefined && kernel.type !== frame.type) return undefined;
-  return kernel?.fits?.(frame, dark) === false ? undefined : kernel;
+  if (kernel === undefined) return undefined;
+  if ((kernel.type ?? frame.type) !== frame.type && !needsWhole(kernel, frame.type)) return undefined;
+  return kernel.fits?.(frame, dark) === false ? undefined : kernel;
+}
+
+/**
+ * Whether images of the type go by the kernel only when their numbers are whole: float32 images of a reducer that counts
+ * unsigned 16-bit ones by itself. Files have such images.
+ */
+export function needsWhole({ type, statistics }: KernelWork<Layout>, imageType: PixelType): boolean {
+  return type === "uint16" && imageType === "float32" && statistics.every(isOwn);
 }
 
 /**
@@ -133,16 +142,17 @@ export class SensorKernel implements BatchStatistics {
   readonly #most: number;
 
   /** @param waits - images with fractions wait for others, too */
-  constructor(statistics: SensorStatistics, waits: boolean) {
-    this.#realGroup = waits && statistics.type === "float32" ? REAL_GROUP : 0;
-    this.#most = Math.min(MOST_IMAGES, ...statistics.statistics.filter(isOwn).map((own) => own.mostImages ?? Infinity));
-    this.#pixels = statistics.pixels;
-    this.#type = statistics.type;
-    this.#correct = statistics.correct;
-    const isCorrected = this.#correct !== undefined;
-    this.#whole = new AccumulatorSet(isCorrected ? { ...statistics, statistics: [] } : statistics, "uint16", true);
-    this.#any =
-      statistics.type === "uint16" && !isCorrected ? undefined : new AccumulatorSet(statistics, "float32", true);
+  constructor(spec: SensorStatistics, waits: boolean) {
+    const { pixels, type, statistics, correct } = spec;
+    this.#most = Math.min(MOST_IMAGES, ...statistics.filter(isOwn).map((own) => own.mostImages ?? Infinity));
+    this.#pixels = pixels;
+    this.#type = type;
+    this.#correct = correct;
+    this.#whole = new AccumulatorSet({ ...spec, statistics: correct === undefined ? statistics : [] }, "uint16", true);
+    const shared = statistics.filter((statistic) => !isOwn(statistic));
+    const countsReal = (type === "float32" || correct !== undefined) && shared.length > 0;
+    this.#any = countsReal ? new AccumulatorSet({ ...spec, statistics: shared }, "float32", true) : undefined;
+    this.#realGroup = waits && countsReal && type === "float32" ? REAL_GROUP : 0;
   }
 
   /** Memory it needs at most; what is for fractions is not touched when there are none. */
@@ -209,21 +219,26 @@ export class SensorKernel implements BatchStatistics {
    * Takes in consecutive images of the type given, at most {@link GROUP}.
    * @param first - number of the first image in `data`
    * @param shots - of each image
+   * @returns whether all of them have whole numbers: others are not in statistics of reducers' own
    */
-  accumulate(data: Pixels, first: number, shots: readonly Shot[]): void {
-    for (const own of this.#whole.own.values())
-      if (own.arrive !== undefined) for (const shot of shots) own.arrive(shot);
+  accumulate(data: Pixels, first: number, shots: readonly Shot[]): boolean {
     if (this.#type !== "uint16" || shots.length === 1) {
-      for (const [k, { tag }] of shots.entries()) this.#accumulateOne(data, first + k, tag);
-      return;
+      const isWhole = shots.map((shot, k) => this.#accumulateOne(data, first + k, shot));
+      return !isWhole.includes(false);
     }
     // Those that came before are counted before.
     this.finish();
+    for (const shot of shots) this.#arrive(shot);
     this.#countWhole(
       data,
       first,
       shots.map(({ tag }) => tag),
     );
+    return true;
+  }
+
+  #arrive(shot: Shot): void {
+    for (const own of this.#whole.own.values()) own.arrive?.(shot);
   }
 
   /** Counts the images that wait; to be called before the block is read. */
@@ -270,17 +285,19 @@ export class SensorKernel implements BatchStatistics {
     return [this.#whole, this.#any].filter((counters) => counters !== undefined).filter(({ images }) => images > 0);
   }
 
-  #accumulateOne(data: Pixels, number: number, tag: number): void {
+  #accumulateOne(data: Pixels, number: number, shot: Shot): boolean {
     const at = this.#waits * this.#pixels;
     if (data instanceof Uint16Array)
       this.#waiting.set(data.subarray(number * this.#pixels, (number + 1) * this.#pixels), at);
     else if (this.#correct !== undefined || !this.#asWhole(data, number, this.#waiting.byteOffset + 2 * at)) {
       if (this.#realGroup > 0) this.#wait(data.subarray(number * this.#pixels, (number + 1) * this.#pixels));
       else this.#countReal(data, number, 1);
-      return;
+      return false;
     }
-    this.#waitingTags.push(tag);
+    this.#arrive(shot);
+    this.#waitingTags.push(shot.tag);
     if (++this.#waits === GROUP) this.finish();
+    return true;
   }
 
   #wait(image: Pixels): void {

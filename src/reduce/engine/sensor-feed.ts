@@ -5,7 +5,7 @@ import { Arena } from "../../core/wasm.ts";
 import { imageInPlace, type SensorCorrection, takeDifference } from "../images/in-place.ts";
 import type { ClassDispatch, Layout, Reducer, State } from "../reducer.ts";
 import { checkGrid, isUsual } from "./exact.ts";
-import { SensorKernel, statisticsOf, workOf } from "./kernel.ts";
+import { needsWhole, SensorKernel, statisticsOf, workOf } from "./kernel.ts";
 
 /** A reducer and what it has remembered of one sensor. */
 interface BoundReducer {
@@ -86,6 +86,8 @@ export class SensorFeed {
   readonly #type: PixelType;
   /** Those the kernel knows, those that dispatch images by class, and all others. */
   readonly #counted: readonly BoundReducer[];
+  /** Of those the kernel knows, those for which images must have whole numbers. */
+  readonly #needWhole: readonly BoundReducer[];
   readonly #dispatched: readonly Classes[];
   readonly #others: readonly BoundReducer[];
   readonly #mayCount: boolean;
@@ -108,9 +110,15 @@ export class SensorFeed {
     this.#type = correct === undefined ? frame.type : "float32";
     this.#mayCount = mayCount;
     this.#sumsOnGrid = reducers.some(({ reducer }) => reducer.sumsOnGrid === true);
+    const needWhole = ({ reducer: { kernel } }: BoundReducer): boolean =>
+      kernel !== undefined && needsWhole(kernel, this.#type);
     this.#counted = reducers.filter(
-      ({ reducer }) => workOf(reducer, { ...frame, type: this.#type }, dark) !== undefined,
+      (bound) =>
+        workOf(bound.reducer, { ...frame, type: this.#type }, dark) !== undefined &&
+        // What a correction leaves is hardly ever whole.
+        (correct === undefined || !needWhole(bound)),
     );
+    this.#needWhole = this.#counted.filter(needWhole);
     this.#others = reducers.filter((bound) => !this.#counted.includes(bound) && bound.reducer.dispatch === undefined);
     const dispatches = reducers.flatMap(({ reducer, state }) =>
       reducer.dispatch === undefined ? [] : [{ dispatch: reducer.dispatch, state }],
@@ -151,10 +159,10 @@ export class SensorFeed {
     if (this.#kernel?.corrects === true) {
       for (const [k, shot] of shots.entries()) this.#checkStored(imageOf(k), this.#kernel, shot);
       this.#accumulate(this.#kernel, data, first, shots);
-    } else if (this.#correct !== undefined) {
-      for (const [k, shot] of shots.entries()) this.#enter(this.#correct.image(imageOf(k)), shot);
+    } else if (this.#correct !== undefined || this.#type === "float32") {
+      if (this.#correct === undefined) for (const [k, shot] of shots.entries()) this.#check(imageOf(k), shot);
+      for (const [k, shot] of shots.entries()) this.#enter(this.#correct?.image(imageOf(k)) ?? imageOf(k), shot);
     } else {
-      for (const [k, shot] of shots.entries()) this.#check(imageOf(k), shot);
       if (this.#kernel !== undefined) this.#accumulate(this.#kernel, data, first, shots);
       for (const [k, shot] of shots.entries()) this.#show(imageOf(k), shot, this.#kernel !== undefined);
     }
@@ -174,7 +182,7 @@ export class SensorFeed {
   #enter(pixels: Pixels, shot: Shot): void {
     this.#check(pixels, shot);
     const isCounted = this.#kernel?.corrects === false && pixelTypeOf(pixels) === this.#type;
-    if (isCounted) this.#accumulate(this.#kernel, pixels, 0, [shot]);
+    if (isCounted && !this.#accumulate(this.#kernel, pixels, 0, [shot])) this.#addEach(this.#needWhole, pixels, shot);
     this.#show(pixels, shot, isCounted);
   }
 
@@ -189,9 +197,10 @@ export class SensorFeed {
       this.#check(this.#correct.image(pixels), shot);
   }
 
-  #accumulate(kernel: SensorKernel, data: Pixels, first: number, shots: readonly Shot[]): void {
+  /** Gives whether all images have whole numbers. */
+  #accumulate(kernel: SensorKernel, data: Pixels, first: number, shots: readonly Shot[]): boolean {
     if (kernel.room < shots.length) this.flush();
-    kernel.accumulate(data, first, shots);
+    return kernel.accumulate(data, first, shots);
   }
 
   /** @param isCounted - the kernel has it already */

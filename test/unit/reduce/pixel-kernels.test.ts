@@ -310,6 +310,13 @@ describe("reducers that the kernel knows", () => {
     }
   };
   const inMemory = () => shotsFrom({ P: stack }, { signals: { i0 } });
+  // As files have them, and two of them with fractions.
+  const real = createStack([11, rows, columns], "float32");
+  for (let i = 0; i < real.data.length; i++) {
+    const fraction = [3, 9].includes(Math.floor(i / length)) ? (i % 4) / 4 : 0;
+    real.data[i] = (stack.data[i] ?? NaN) + fraction;
+  }
+  const asFloat32 = () => shotsFrom({ P: real }, { signals: { i0 } });
   const asked = {
     along: projections(),
     rings: radialProfile(base),
@@ -326,6 +333,18 @@ describe("reducers that the kernel knows", () => {
   const plain = Object.fromEntries(
     Object.entries(asked).map(([name, reducer]) => [name, { ...reducer, kernel: undefined }]),
   ) as typeof asked;
+  it("take float32 images too when their numbers are whole, as those of files are", async () => {
+    const never = (): never => {
+      throw new Error("the plain way");
+    };
+    const counts = { ...photonCounts({ aduPerPhoton: 77.7 }), add: never };
+    const images = createStack([9, rows, columns], "float32");
+    images.data.set(stack.data.subarray(0, images.data.length));
+    const { photons } = await reduce(shotsFrom({ P: images }), { photons: counts }, darks);
+    const { same } = await reduce(shotsFrom({ P: stack }), { same: photonCounts({ aduPerPhoton: 77.7 }) }, darks);
+    expect(of(photons, "P").perShot).toEqual(of(same, "P").perShot.slice(0, 9));
+  });
+
   it("go on after as many images as a counter of 8 bits holds", async () => {
     const many = createStack([260, 64, 64]);
     for (let i = 0; i < many.data.length; i++) many.data[i] = 100 + (i % 3);
@@ -340,6 +359,8 @@ describe("reducers that the kernel knows", () => {
     ["one by one, less a dark", oneByOne, darks],
     ["in memory, as stored", inMemory, {}],
     ["in memory, less a dark", inMemory, darks],
+    ["float32, as stored", asFloat32, {}],
+    ["float32, less a dark", asFloat32, darks],
   ] as const)("give the same as in the plain way: %s", async (_, from, options) => {
     expect(digest(await reduce(from(), asked, options))).toEqual(digest(await reduce(from(), plain, options)));
     const classes = (of: typeof asked) => ({
