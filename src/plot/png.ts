@@ -4,8 +4,8 @@ import { base64, displayed } from "../core/shown.ts";
 import type { RgbCanvas } from "./canvas.ts";
 
 // No row filter: neighbouring pixels share whole colours of the map, which deflate alone finds faster and packs
-// smaller.
-const packing = { filterType: 0, deflateLevel: 6, deflateStrategy: 0, inputHasAlpha: false } as const;
+// smaller. Level 4 takes two thirds of the time of level 6, for 2 % more bytes.
+const packing = { filterType: 0, deflateLevel: 4, deflateStrategy: 0, inputHasAlpha: false } as const;
 
 /** An 8-bit RGB PNG. */
 export function encodeRgb(canvas: RgbCanvas): Uint8Array<ArrayBuffer> {

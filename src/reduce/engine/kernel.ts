@@ -36,8 +36,8 @@ export function workOf(
 }
 
 /**
- * Whether images of the type go by the kernel only when their numbers are whole: float32 images of a reducer that counts
- * unsigned 16-bit ones by itself. Files have such images.
+ * Whether images of the type go by the kernel only when their numbers are whole: float32 images of a reducer that
+ * counts unsigned 16-bit ones by itself. Files have such images.
  */
 export function needsWhole({ type, statistics }: KernelWork<Layout>, imageType: PixelType): boolean {
   return type === "uint16" && imageType === "float32" && statistics.every(isOwn);

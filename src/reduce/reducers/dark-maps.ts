@@ -89,28 +89,29 @@ export function darkMaps(options: DarkMapOptions = {}): Reducer<DarkMaps> {
 
 function judge({ mean, variance: spread, count }: MeanAndVariance, frame: ImageSpec, limits: Limits): DarkMaps {
   const { detId, rows, columns } = frame;
+  const means = mean.data;
   const noise = new Float64Array(spread.data.length);
   for (let i = 0; i < noise.length; i++) noise[i] = Math.sqrt(spread.data[i] ?? NaN);
   const mask = new Uint8Array(rows * columns);
   const noiseJudged = count >= FEWEST_FOR_NOISE;
   const width = detId.startsWith("MPCCD") && columns % PORTS === 0 ? columns / PORTS : columns;
   const ports: DarkPort[] = [];
+  /** Pixels by their reasons. */
+  const tally = new Uint32Array(256);
   for (let start = 0; start < columns; start += width) {
-    const port = describePort(mean.data, noise, columns, [start, start + width]);
+    const port = describePort(means, noise, columns, [start, start + width]);
     ports.push(port);
+    const reasonsOf = reasonsIn(port, limits, noiseJudged);
     for (let r = 0; r < rows; r++) {
       for (let i = r * columns + start; i < r * columns + start + width; i++) {
-        mask[i] =
-          meanReasons(mean.data[i] ?? NaN, port, limits) |
-          (noiseJudged ? noiseReasons(noise[i] ?? NaN, port, limits) : 0);
+        const reasons = reasonsOf(means[i] ?? NaN, noise[i] ?? NaN);
+        mask[i] = reasons;
+        tally[reasons] = (tally[reasons] ?? 0) + 1;
       }
     }
   }
-  const having = (bit: number): number => {
-    let number = 0;
-    for (const reasons of mask) if ((reasons & bit) !== 0) number++;
-    return number;
-  };
+  const having = (bit: number): number =>
+    tally.reduce((sum, number, reasons) => ((reasons & bit) === 0 ? sum : sum + number), 0);
   const { dead, cold, hot, noisy } = badPixelReasons;
   return {
     mean,
@@ -123,16 +124,21 @@ function judge({ mean, variance: spread, count }: MeanAndVariance, frame: ImageS
   };
 }
 
-function meanReasons(mean: number, port: DarkPort, { hotSigma }: Limits): number {
-  if (Number.isNaN(mean)) return badPixelReasons.dead;
-  if (mean > port.mean + hotSigma * port.meanSpread) return badPixelReasons.hot;
-  return mean < port.mean - hotSigma * port.meanSpread ? badPixelReasons.cold : 0;
-}
-
-function noiseReasons(noise: number, port: DarkPort, { noisySigma, deadNoise }: Limits): number {
+/** The reasons against a pixel of the port, from its mean and its noise. */
+function reasonsIn(
+  port: DarkPort,
+  { hotSigma, noisySigma, deadNoise }: Limits,
+  noiseJudged: boolean,
+): (mean: number, noise: number) => number {
+  const { dead, cold, hot, noisy } = badPixelReasons;
+  const [most, least] = [port.mean + hotSigma * port.meanSpread, port.mean - hotSigma * port.meanSpread];
   // Not below: a port of which most pixels are stuck has a median of 0.
-  if (noise <= deadNoise * port.noise) return badPixelReasons.dead;
-  return noise > port.noise + noisySigma * port.noiseSpread ? badPixelReasons.noisy : 0;
+  const [quietest, loudest] = [deadNoise * port.noise, port.noise + noisySigma * port.noiseSpread];
+  return (mean, noise) => {
+    const byMean = mean > most ? hot : mean < least ? cold : Number.isNaN(mean) ? dead : 0;
+    if (!noiseJudged) return byMean;
+    return byMean | (noise <= quietest ? dead : noise > loudest ? noisy : 0);
+  };
 }
 
 function describePort(

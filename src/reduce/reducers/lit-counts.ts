@@ -11,8 +11,12 @@ import { float32From, TILE } from "../images/in-place.ts";
  */
 export function haveLimits(least: number, dark: Float64Array | undefined): boolean {
   if (dark === undefined) return !(0 >= least);
-  for (let i = 0; i < dark.length; i++) if (Math.fround(-(dark[i] ?? NaN)) >= least) return false;
-  return true;
+  let lowest = Infinity;
+  for (let i = 0; i < dark.length; i++) {
+    const level = dark[i] ?? NaN;
+    if (level < lowest) lowest = level;
+  }
+  return !(Math.fround(-lowest) >= least);
 }
 
 /** The least number that is at least `least` once it is rounded to float32. */
