@@ -13,6 +13,7 @@ import { controlMethods, isControlMethod } from "../transport/control-methods.ts
 import { type Endpoint, inProcess } from "../transport/index.ts";
 import { isPresetMethod, presetMethods } from "../transport/preset-methods.ts";
 import { isScanMethod, scanMethods } from "../transport/scan-methods.ts";
+import { collectAtOnce } from "./collect-at-once.ts";
 import { type KaraboOptions, startKarabo } from "./karabo.ts";
 import { loadServer } from "./load-server.ts";
 import { type PageFiles, pageOptions } from "./page-options.ts";
@@ -138,6 +139,7 @@ function besideControl(source: Endpoint, { hasOwnDevices, inner }: ReadingTask):
 
 /** Obeys the process that has started this one, and ends with it. */
 function obey(): void {
+  collectAtOnce();
   // The end of a service reaches all of its processes; the other one says when this one ends.
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});
   process.on("disconnect", () => process.exit(0));

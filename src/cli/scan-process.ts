@@ -19,6 +19,7 @@ import {
 } from "../scan/index.ts";
 import { toWireError, type WireError } from "../transport/codec.ts";
 import type { PageDryRun, PageScan, PageScanSettings } from "../transport/scan-methods.ts";
+import { collectAtOnce } from "./collect-at-once.ts";
 import { loadPlan } from "./load-plan.ts";
 import { newJournal } from "./scan-journal.ts";
 import { ScanUnits } from "./scan-plot.ts";
@@ -193,6 +194,7 @@ function pointOf({ index, data, taken }: Row): PageScan["points"][number] {
 }
 
 if (process.send !== undefined) {
+  collectAtOnce();
   let obey: (kind: ScanOrder["kind"]) => void = () => {};
   // The other process has gone: its lease ends, and what moves is stopped there.
   process.on("disconnect", () => process.exit(0));
