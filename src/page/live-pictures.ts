@@ -2,6 +2,7 @@ import { bounded, sleep } from "../core/async.ts";
 import { isSaclaError, toSaclaError } from "../core/errors.ts";
 import type { Roi } from "../core/roi.ts";
 import type { Db } from "../db/index.ts";
+import { whyNoShots } from "../db/why-no-shots.ts";
 import type { Live, LiveShot, LiveShots } from "../live/index.ts";
 import type { St } from "../st/index.ts";
 import type { CallParams, CallResult } from "../transport/methods.ts";
@@ -18,6 +19,8 @@ const EVERY_MS = 66;
 const UNWATCHED_MS = 5000;
 /** After a failure the shots are asked for again. */
 const AGAIN_MS = 1000;
+/** After this long without a shot the page is told why, found out again so often. */
+const QUIET_MS = 2000;
 
 /** What pictures are made from. */
 export interface PageSource {
@@ -54,6 +57,10 @@ export class LivePictures {
   #made = 0;
   #since = performance.now();
   #error: string | null = null;
+  /** Why no shot comes; null: they come. */
+  #quiet: string | null = null;
+  #shotAt = performance.now();
+  #askedWhyAt = 0;
   #askedAt = 0;
   readonly #waiting = new Set<() => void>();
   /** Whether somebody has seen the newest picture, and waits for the next. */
@@ -81,7 +88,8 @@ export class LivePictures {
       await this.#newer(waitMs, signal);
     }
     const frame = known < this.#seq ? ((await this.#maker?.frame(params, false)) ?? null) : null;
-    return { frame, counts: this.#counts(), now: Date.now() / 1000, error: this.#error };
+    if (frame === null) this.#findWhy();
+    return { frame, counts: this.#counts(), now: Date.now() / 1000, error: this.#error, quiet: this.#quiet };
   }
 
   /** One pixel of the newest picture; undefined while there is none. */
@@ -105,6 +113,21 @@ export class LivePictures {
     this.#loop ??= this.#follow().finally(() => {
       this.#loop = undefined;
     });
+  }
+
+  /** While somebody waits for a shot. The answer is there when this is asked again. */
+  #findWhy(): void {
+    const now = performance.now();
+    if (now - Math.max(this.#shotAt, this.#askedWhyAt) < QUIET_MS) return;
+    this.#askedWhyAt = now;
+    const limits = { signal: this.#ending.signal, timeoutMs: QUIET_MS };
+    whyNoShots(this.#source.db, this.#subject.bl, "one is started under Steer", limits).then(
+      (why) => {
+        if (this.#shotAt < now) this.#quiet = why;
+      },
+      // The failure of the shots themselves is told.
+      () => {},
+    );
   }
 
   async #newer(waitMs: number, signal: AbortSignal | undefined): Promise<void> {
@@ -231,6 +254,8 @@ export class LivePictures {
     this.#seq++;
     this.#made++;
     this.#isWanted = false;
+    this.#shotAt = performance.now();
+    this.#quiet = null;
     this.#error = null;
     for (const tell of this.#waiting) tell();
   }

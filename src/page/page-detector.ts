@@ -2,7 +2,7 @@ import type { DetectorInfo } from "../core/detector.ts";
 import { type DetectorGroup, Detectors } from "../core/detectors.ts";
 import { SaclaError } from "../core/errors.ts";
 import { asImage, contiguous, type Image, type RawImage, shapeOf } from "../core/ndarray.ts";
-import type { Roi } from "../core/roi.ts";
+import { type Roi, roiShape } from "../core/roi.ts";
 import { ImageMemory, type Shot, type ShotStream } from "../core/shots.ts";
 import type { Run } from "../db/index.ts";
 import { type Assembler, fromBeamCentre, type SensorMask, type SensorRegion, usable } from "../ip/index.ts";
@@ -22,6 +22,7 @@ import {
 import type { St } from "../st/index.ts";
 import type { CallParams, CallResult } from "../transport/methods.ts";
 import type { PageFrame } from "../transport/page-methods.ts";
+import { type BeamPlace, beamOnAssembled, beamOnSensor, distancesIn } from "./beam-place.ts";
 import { type RadialAxis, RadialScale } from "./radial-scale.ts";
 import { WholePicture } from "./shown.ts";
 
@@ -41,6 +42,8 @@ const KEPT_REGIONS = 64;
 export class PageDetector {
   readonly group: DetectorGroup;
   readonly assembler: Assembler | null;
+  /** Null when it is not known where the beam is. */
+  readonly beam: BeamPlace | null;
   readonly dark: Dark | null;
   readonly #infos: readonly DetectorInfo[];
   readonly #run: Run;
@@ -61,6 +64,7 @@ export class PageDetector {
     this.group = group;
     this.#infos = infos;
     this.assembler = assembler;
+    this.beam = assembler === null ? beamOnSensor(infos[0]?.geometry ?? null) : beamOnAssembled(assembler);
     this.dark = dark;
   }
 
@@ -231,12 +235,16 @@ export class PageDetector {
   }
 
   /**
-   * Rings round the beam at round values of an axis; null for a picture without a place of the beam.
+   * Rings round the beam at round values of an axis, for a part of a picture; null: the place of the beam is not known.
    * @throws BAD_ARGUMENT for 2θ without a distance, and q without the photon energy
    */
-  rings(axis: RadialAxis | null): PageFrame["rings"] {
-    if (axis === null || this.assembler === null) return null;
-    return new RadialScale(axis).rings(this.#reachUm(), this.assembler.pixelSizeUm);
+  rings(axis: RadialAxis | null, { size, shown }: Pick<PageFrame["picture"], "size" | "shown">): PageFrame["rings"] {
+    const { assembler, beam } = this;
+    if (axis === null || beam === null) return null;
+    const [height, width] = roiShape(shown);
+    const isWhole = assembler !== null && height === size[0] && width === size[1];
+    const reach = isWhole ? ([0, this.#reachUm()] as const) : distancesIn(beam, shown);
+    return new RadialScale(axis).rings(reach, beam.pixelSizeUm);
   }
 
   /** Whether the sensors of a shot have that many lit pixels together. */

@@ -60,7 +60,7 @@ export class PictureMaker {
     // Before anything is waited for: the memory may then be that of a later shot.
     const picture = this.#part(region, side);
     const sums = this.#detector.regions(this.#images, this.whole, rois);
-    const rings = this.#detector.rings(profile);
+    const rings = this.#detector.rings(profile, picture);
     const numbers = waits ? await this.#numbersFor(profile) : this.#newestNumbers(profile);
     return { ...this.#about, reducedMs: performance.now() - this.#began, picture, rings, rois: sums, numbers };
   }
@@ -112,7 +112,7 @@ export class PictureMaker {
   pixel(row: number, column: number): CallResult<"page.pixel"> {
     const { data, rows, columns } = this.whole;
     const isInside = row < rows && column < columns;
-    const place = this.#detector.assembler?.imageToMicrometres(column + 0.5, row + 0.5);
+    const place = this.#detector.beam?.toUm(row + 0.5, column + 0.5);
     const value = isInside ? (data[row * columns + column] ?? NaN) : NaN;
     return {
       tag: this.tag,
@@ -127,11 +127,11 @@ export class PictureMaker {
     const key = `${region?.rows} ${region?.columns} ${side}`;
     let part = this.#parts.get(key);
     if (part === undefined) {
-      const { assembler } = this.#detector;
+      const { beam } = this.#detector;
       part = {
         ...this.whole.part(region, side),
-        pixelSizeUm: assembler?.pixelSizeUm ?? null,
-        beam: assembler === null ? null : { row: assembler.height / 2, column: assembler.width / 2 },
+        pixelSizeUm: beam?.pixelSizeUm ?? null,
+        beam: beam === null ? null : { row: beam.row, column: beam.column },
       };
       this.#parts.set(key, part);
     }

@@ -40,12 +40,13 @@ export class RadialScale {
     return 1000 * (distanceMm ?? NaN) * Math.tan(twoTheta);
   }
 
-  /** Rings at round values, up to a distance from the beam. */
-  rings(reachUm: number, pixelSizeUm: number): NonNullable<PageFrame["rings"]> {
+  /** Rings at round values, between two distances from the beam. */
+  rings([fromUm, toUm]: readonly [number, number], pixelSizeUm: number): NonNullable<PageFrame["rings"]> {
     const { unit, distanceMm, photonEnergyEv } = this.#axis;
-    const step = roundStep(this.valueAt(reachUm) / RINGS);
+    const [from, to] = [this.valueAt(fromUm), this.valueAt(toUm)];
+    const step = roundStep((to - from) / RINGS);
     const rings: NonNullable<PageFrame["rings"]>["rings"] = [];
-    for (let k = 1; k * step <= this.valueAt(reachUm); k++) {
+    for (let k = Math.max(1, Math.ceil(from / step)); k * step <= to; k++) {
       // Not k × step, which would be 0.30000000000000004.
       const value = Number((k * step).toPrecision(6));
       const radiusUm = this.radiusUm(value);

@@ -149,7 +149,14 @@ export const pageMethods = {
       /** How long to wait for a newer one. */
       waitMs: whole(0, 1000),
     }),
-    v.strictObject({ frame: v.nullable(frame), counts, now: v.number(), error: v.nullable(v.string()) }),
+    v.strictObject({
+      frame: v.nullable(frame),
+      counts,
+      now: v.number(),
+      error: v.nullable(v.string()),
+      /** Why no shot has come for a while; null: they come. */
+      quiet: v.nullable(v.string()),
+    }),
     "The newest live picture after `after`; `frame` null: none in `waitMs`.",
   ),
   "page.signals": reads(

@@ -184,7 +184,7 @@ describe("the page in Chromium", () => {
     await untilSeen(page, /standard error of pumped − unpumped of \d+ pumped and \d+ unpumped shots/);
     // Every pixel is above 50 ADU: that is the pedestal.
     await untilSeen(page, /Hit rate: (\d+) hits in \1 shots/);
-    await untilSeen(page, /charge: mean \d\S* C, scatter \S+, (100|9\d)\.\d % of shots complete/);
+    await untilSeen(page, /charge: mean \d\S* nC, scatter \S+ nC, (100|9\d)\.\d % of shots complete/);
     expect(faults).toEqual([]);
     await page.close();
   });
@@ -215,6 +215,38 @@ describe("the page in Chromium", () => {
     await page.mouse.move((box?.x ?? 0) + (box?.width ?? 0) * 0.3, (box?.y ?? 0) + (box?.height ?? 0) * 0.5);
     await untilSeen(page, new RegExp(`pixel \\(\\d+, \\d+\\) of ${SMALL}-[12]`));
     expect(faults).toEqual([]);
+    await page.close();
+  });
+
+  itInBrowser("lets go of what plots have drawn when they are drawn again", async () => {
+    const page = await browser.newPage();
+    await page.addInitScript(`(() => {
+      const { createBuffer, deleteBuffer } = WebGL2RenderingContext.prototype;
+      window.liveBuffers = 0;
+      WebGL2RenderingContext.prototype.createBuffer = function () {
+        window.liveBuffers++;
+        return createBuffer.call(this);
+      };
+      WebGL2RenderingContext.prototype.deleteBuffer = function (buffer) {
+        window.liveBuffers--;
+        deleteBuffer.call(this, buffer);
+      };
+    })()`);
+    let answers = 0;
+    page.on("response", (response) => {
+      if (response.url().includes("/v1/page/signals")) answers++;
+    });
+    const further = async (more: number): Promise<number> => {
+      const wanted = answers + more;
+      await expect.poll(() => answers, { timeout: WAIT_MS }).toBeGreaterThanOrEqual(wanted);
+      return (await page.evaluate("window.liveBuffers")) as number;
+    };
+    await page.goto(`${sim.address}/#/live?det=${SMALL}-1`);
+    await untilSeen(page, /· raw/);
+    const before = await further(4);
+    expect(before).toBeGreaterThan(5);
+    // Each drawing of one plot has made at least two.
+    expect(await further(8)).toBeLessThan(before + 8);
     await page.close();
   });
 

@@ -9,7 +9,7 @@ import { usePlace } from "../server/location.ts";
 import { useAsked } from "../server/use-poll.ts";
 import { QUIET_SECONDS } from "../shell/health-bar.tsx";
 import type { PanelProps } from "../shell/page.tsx";
-import { meanOf, profileOf, shotChoices, useLook } from "./look.ts";
+import { meanOf, profileOf, shotChoices, unitNames, useLook } from "./look.ts";
 import { Choice, Field, LookControls } from "./look-controls.tsx";
 import { japanClock, PictureView, pictureSide } from "./picture-view.tsx";
 import { SignalPlots } from "./signal-plots.tsx";
@@ -71,7 +71,7 @@ function LiveView({ bl, ids }: { bl: number; ids: readonly string[] }) {
           {look.hits === null ? null : <Field name="pixels" value={look.hits.minPixels} param="pixels" />}
         </LookControls>
         {frame === undefined ? (
-          <p role="status">{detId === "" ? "no detector is live" : "waiting for the first picture…"}</p>
+          <p role="status">{detId === "" ? "no detector is live" : `waiting for the first picture… ${quiet ?? ""}`}</p>
         ) : (
           <>
             <PictureView frame={frame} look={look} shot={null} quiet={quiet} onRegion={setRegion} />
@@ -102,7 +102,13 @@ function FrameCurvesNow({ frame: { numbers, hits } }: { frame: Pick<LiveFrame, "
         <Curve title="Histogram of all pixels" x={found.x} y={found.y} xLabel="ADU" yLabel="pixels" isLog />
       )}
       {profile === null ? null : (
-        <Curve title="Radial profile" x={profile.radial} y={profile.mean} xLabel={profile.unit} yLabel="mean / ADU" />
+        <Curve
+          title="Radial profile"
+          x={profile.radial}
+          y={profile.mean}
+          xLabel={unitNames[profile.unit] ?? profile.unit}
+          yLabel="mean / ADU"
+        />
       )}
       {hits === null ? null : <HitRate hits={hits} />}
     </>
@@ -156,10 +162,11 @@ function useQuiet(): string | null {
 }
 
 function quietNow(): string | null {
-  const { shownAt, shotTime, error } = healthNow();
-  if (shownAt === null) return null;
+  const { shownAt, shotTime, error, quiet } = healthNow();
+  const why = error ?? quiet;
+  if (shownAt === null) return why;
   const age = (Date.now() - shownAt) / 1000;
   if (age < QUIET_SECONDS) return null;
   const since = japanClock(shotTime ?? shownAt / 1000);
-  return `no data since ${since} JST: no shot for ${age.toFixed(0)} s${error === null ? "" : `: ${error}`}`;
+  return `no data since ${since} JST: no shot for ${age.toFixed(0)} s${why === null ? "" : `: ${why}`}`;
 }

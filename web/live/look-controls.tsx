@@ -1,6 +1,6 @@
 import type { ReactNode } from "react";
 import { go } from "../server/location.ts";
-import { colourMaps, type Look, limitChoices, profileUnits, scales } from "./look.ts";
+import { colourMaps, type Look, limitChoices, profileUnits, scales, unitNames } from "./look.ts";
 
 /** What one sets for a picture; all of it stands in the address. */
 export function LookControls({ look, children }: { look: Look; children?: ReactNode }) {
@@ -41,7 +41,7 @@ export function LookControls({ look, children }: { look: Look; children?: ReactN
           </label>
         </>
       ) : null}
-      <Choice name="axis" value={look.unit} choices={profileUnits} param="unit" />
+      <Choice name="axis" value={look.unit} choices={profileUnits} names={unitNames} param="unit" />
       <Choice name="rings" value={look.hasRings ? "on" : "off"} choices={["off", "on"]} param="rings" />
       {look.unit === "r_mm" ? null : (
         <Field name="distance / mm" value={look.distanceMm} param="distance" title="From the sample to the detector" />
@@ -56,12 +56,15 @@ export function Choice({
   name,
   value,
   choices,
+  names = {},
   param,
   toText = (choice) => choice,
 }: {
   name: string;
   value: string;
   choices: readonly string[];
+  /** What the choices are called, where not by themselves. */
+  names?: Readonly<Record<string, string>>;
   param: string;
   toText?: (choice: string) => string;
 }) {
@@ -70,7 +73,9 @@ export function Choice({
       {name}{" "}
       <select value={value} onChange={(event) => go({ [param]: toText(event.target.value) })}>
         {choices.map((choice) => (
-          <option key={choice}>{choice}</option>
+          <option key={choice} value={choice}>
+            {names[choice] ?? choice}
+          </option>
         ))}
       </select>
     </label>

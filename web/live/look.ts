@@ -10,6 +10,8 @@ export const limitChoices = ["0–100", "0.1–99.9", "1–99", "5–95", "25–
 /** Which shots a live picture is of. */
 export const shotChoices = ["all", "pumped", "unpumped", "difference", "error", "significance"] as const;
 export const profileUnits = ["r_mm", "2th_deg", "q_A^-1"] as const;
+/** As people write them. */
+export const unitNames: Readonly<Record<string, string>> = { r_mm: "r / mm", "2th_deg": "2θ / °", "q_A^-1": "q / Å⁻¹" };
 
 /** How a picture is looked at; it stands in the address. */
 export interface Look {

@@ -59,24 +59,26 @@ export function PictureView({ frame, look, shot, quiet, onRegion }: Props) {
           </span>
         ))}
       </p>
-      <PictureCanvas
-        picture={picture}
-        limits={limits}
-        colourMap={look.colourMap}
-        scale={look.scale}
-        rois={rois}
-        rings={look.hasRings ? frame.rings : null}
-        onRoi={addRoi}
-        onRegion={onRegion}
-        onPoint={pointAt}
-      />
-      {quiet === null ? null : (
-        <p className="quiet-note" role="status">
-          {quiet}
-        </p>
-      )}
+      <div className="picture-place">
+        <PictureCanvas
+          picture={picture}
+          limits={limits}
+          colourMap={look.colourMap}
+          scale={look.scale}
+          rois={rois}
+          rings={look.hasRings ? frame.rings : null}
+          onRoi={addRoi}
+          onRegion={onRegion}
+          onPoint={pointAt}
+        />
+        {quiet === null ? null : (
+          <p className="quiet-note" role="status">
+            {quiet}
+          </p>
+        )}
+      </div>
       <p className="limits">
-        colours from {short(limits.low)} to {short(limits.high)};{" "}
+        colours from {limitText(limits.low)} to {limitText(limits.high)};{" "}
         <span className={limits.above > 1 ? "bad" : ""}>{limits.above.toFixed(2)} % above</span>,{" "}
         {limits.below.toFixed(2)} % below
       </p>
@@ -165,53 +167,55 @@ function RoiTable({ frame, look }: Pick<Props, "frame" | "look">) {
   if (look.rois.length === 0) return null;
   const found = (roi: Roi) => frame.rois.find((one) => `${one.roi.rows} ${one.roi.columns}` === keyOf(roi));
   return (
-    <table className="rois">
-      <caption>Rectangles, summed on the server over the sensor pixels in them</caption>
-      <thead>
-        <tr>
-          <th scope="col">rows</th>
-          <th scope="col">columns</th>
-          <th scope="col">sum</th>
-          <th scope="col">mean</th>
-          <th scope="col">largest</th>
-          <th scope="col">pixels</th>
-          <th scope="col">
-            <span className="hidden">remove</span>
-          </th>
-        </tr>
-      </thead>
-      <tbody>
-        {look.rois.map((roi, i) => {
-          const numbers = found(roi);
-          return (
-            <tr key={keyOf(roi)}>
-              <th scope="row">
-                <svg width="10" height="10" aria-hidden="true">
-                  <rect width="10" height="10" fill={roiColours[i]} />
-                </svg>{" "}
-                {roi.rows[0]}–{roi.rows[1] - 1}
-              </th>
-              <td>
-                {roi.columns[0]}–{roi.columns[1] - 1}
-              </td>
-              <td data-roi-sum>{numbers === undefined ? "…" : short(numbers.sum)}</td>
-              <td>{numbers === undefined ? "…" : short(numbers.mean)}</td>
-              <td>{numbers === undefined ? "…" : short(numbers.max)}</td>
-              <td>{numbers?.pixels ?? "…"}</td>
-              <td>
-                <button
-                  type="button"
-                  aria-label={`remove rectangle ${i + 1}`}
-                  onClick={() => go({ rois: roisText(look.rois.filter((other) => other !== roi)) })}
-                >
-                  ✕
-                </button>
-              </td>
-            </tr>
-          );
-        })}
-      </tbody>
-    </table>
+    <div className="scroll">
+      <table className="rois">
+        <caption>Rectangles, summed on the server over the sensor pixels in them</caption>
+        <thead>
+          <tr>
+            <th scope="col">rows</th>
+            <th scope="col">columns</th>
+            <th scope="col">sum</th>
+            <th scope="col">mean</th>
+            <th scope="col">largest</th>
+            <th scope="col">pixels</th>
+            <th scope="col">
+              <span className="hidden">remove</span>
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {look.rois.map((roi, i) => {
+            const numbers = found(roi);
+            return (
+              <tr key={keyOf(roi)}>
+                <th scope="row">
+                  <svg width="10" height="10" aria-hidden="true">
+                    <rect width="10" height="10" fill={roiColours[i]} />
+                  </svg>{" "}
+                  {roi.rows[0]}–{roi.rows[1] - 1}
+                </th>
+                <td>
+                  {roi.columns[0]}–{roi.columns[1] - 1}
+                </td>
+                <td data-roi-sum>{numbers === undefined ? "…" : short(numbers.sum)}</td>
+                <td>{numbers === undefined ? "…" : short(numbers.mean)}</td>
+                <td>{numbers === undefined ? "…" : short(numbers.max)}</td>
+                <td>{numbers?.pixels ?? "…"}</td>
+                <td>
+                  <button
+                    type="button"
+                    aria-label={`remove rectangle ${i + 1}`}
+                    onClick={() => go({ rois: roisText(look.rois.filter((other) => other !== roi)) })}
+                  >
+                    ✕
+                  </button>
+                </td>
+              </tr>
+            );
+          })}
+        </tbody>
+      </table>
+    </div>
   );
 }
 
@@ -242,6 +246,11 @@ export function short(value: number | null): string {
   return Math.abs(value) >= 1e9 || (value !== 0 && Math.abs(value) < 1e-3)
     ? value.toExponential(4)
     : String(Number(value.toPrecision(9)));
+}
+
+/** Of a colour: more digits are not seen. */
+function limitText(value: number): string {
+  return short(Number(value.toPrecision(5)));
 }
 
 /** A number as {@link short} has it; texts as they are. */

@@ -1,4 +1,5 @@
 import { memo, useEffect, useRef, useState } from "react";
+import { prefixedUnit, quantity } from "../../src/core/quantities.ts";
 import type { CallResult } from "../../src/transport/methods.ts";
 import { Curve } from "../plots/curve.tsx";
 import { SignalPicker } from "../plots/signal-picker.tsx";
@@ -35,7 +36,8 @@ export const SignalPlots = memo(function SignalPlots({ bl }: { bl: number }) {
   const { series, error } = useSeries(bl, chosen, chosen.includes(versus) ? versus : null);
   const newest = series.times.at(-1) ?? 0;
   const isHistogram = versus === "histogram";
-  const against = series.columns.find(({ equipId }) => equipId === versus);
+  const columns = series.columns.map((column) => ({ ...column, shown: prefixed(column.values, column.unit) }));
+  const against = columns.find(({ equipId }) => equipId === versus);
   return (
     <>
       <SignalPicker chosen={chosen} onChange={(ids) => go({ signals: ids.length === 0 ? null : ids.join("~") })} />
@@ -51,24 +53,26 @@ export const SignalPlots = memo(function SignalPlots({ bl }: { bl: number }) {
         </select>
       </label>
       <Failure text={error} />
-      {series.columns
+      {columns
         .filter(({ equipId }) => equipId !== versus)
-        .map(({ equipId, unit, values, summary }) => (
+        .map(({ equipId, unit, shown, summary }) => (
           <Curve
             key={equipId}
             title={`${equipId}: ${summaryText(summary, unit)}`}
-            x={against?.values ?? (versus === "tag" ? series.tags : series.times.map((time) => time - newest))}
-            y={values}
+            x={against?.shown.values ?? (versus === "tag" ? series.tags : series.times.map((time) => time - newest))}
+            y={shown.values}
             xLabel={
-              against === undefined ? versus || "s before the newest shot" : `${against.equipId} / ${against.unit}`
+              against === undefined
+                ? versus || "s before the newest shot"
+                : `${against.equipId} / ${against.shown.unit}`
             }
-            yLabel={unit === "" ? "value" : unit}
+            yLabel={shown.unit === "" ? "value" : shown.unit}
             isPoints
             {...(isHistogram
               ? histogramOf(summary, unit)
               : against === undefined
                 ? {}
-                : sorted(against.values, values))}
+                : sorted(against.shown.values, shown.values))}
           />
         ))}
     </>
@@ -77,11 +81,19 @@ export const SignalPlots = memo(function SignalPlots({ bl }: { bl: number }) {
 
 /** What the server has computed of the shots it keeps. */
 function summaryText({ mean, standardDeviation, complete, correlation }: Summary, unit: string): string {
-  const of = (value: number | null): string => (value === null ? "–" : value.toPrecision(4));
-  const parts = [`mean ${of(mean)} ${unit}`, `scatter ${of(standardDeviation)}`];
+  const of = (value: number | null): string => (value === null ? "–" : quantity(value, unit));
+  const parts = [`mean ${of(mean)}`, `scatter ${of(standardDeviation)}`];
   if (complete !== null) parts.push(`${(100 * complete).toFixed(1)} % of shots complete`);
   if (correlation !== null) parts.push(`r ${correlation.r.toFixed(3)} ± ${correlation.error.toFixed(3)}`);
   return parts.join(", ");
+}
+
+/** Values with the SI prefix that suits them. */
+function prefixed(values: Float64Array, unit: string): { readonly values: Float64Array; readonly unit: string } {
+  let largest = 0;
+  for (const value of values) if (Math.abs(value) > largest) largest = Math.abs(value);
+  const { unit: shown, factor } = prefixedUnit(unit, largest);
+  return { values: factor === 1 ? values : values.map((value) => factor * value), unit: shown };
 }
 
 /** Points in the order of their x: an axis that begins with its end is drawn from right to left. */
@@ -97,10 +109,12 @@ function sorted(x: Float64Array, y: Float64Array): { x: Float64Array; y: Float64
 function histogramOf({ histogram }: Summary, unit: string) {
   if (histogram === null) return {};
   const { from, binWidth, counts } = histogram;
+  const centres = counts.map((_, i) => from + i * binWidth);
+  const { values, unit: shown } = prefixed(centres, unit);
   return {
-    x: counts.map((_, i) => from + i * binWidth),
+    x: values,
     y: counts,
-    xLabel: unit === "" ? "value" : unit,
+    xLabel: shown === "" ? "value" : shown,
     yLabel: "shots",
     isPoints: false,
   };

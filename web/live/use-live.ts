@@ -61,7 +61,7 @@ export function useLive(subject: Subject | null, view: View): LiveFrame | undefi
       while (!stop.signal.aborted) {
         try {
           const answer = await asking;
-          tellHealth({ ...answer.counts, error: answer.error });
+          tellHealth({ ...answer.counts, error: answer.error, quiet: answer.quiet });
           if (answer.frame !== null) {
             after = answer.frame.seq;
             setFrame(answer.frame);

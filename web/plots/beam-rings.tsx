@@ -27,6 +27,7 @@ export function BeamRings({
     <DataToHtml points={points}>
       {(centre, side) => {
         const scale = (side.x - centre.x) / 1000;
+        const isBeamSeen = isInside(centre.x, centre.y, canvasSize);
         return (
           <SvgElement>
             <g className="rings" fill="none" stroke="#fff" data-rings={rings.length}>
@@ -34,18 +35,26 @@ export function BeamRings({
                 d={`M${centre.x - CROSS} ${centre.y}h${2 * CROSS}M${centre.x} ${centre.y - CROSS}v${2 * CROSS}`}
                 data-beam={`${beam.row} ${beam.column}`}
               />
-              <Tick x={centre.x} y={canvasSize.height - 4} text={`0 ${unitTexts[unit]}`} />
+              {isBeamSeen ? (
+                <Tick x={centre.x} y={canvasSize.height - 4} text={`0 ${unitTexts[unit]}`} />
+              ) : (
+                <Tick x={canvasSize.width - 14} y={14} text={unitTexts[unit]} />
+              )}
               {rings.map(({ value, radius, dAngstrom }) => (
                 <g key={value} data-ring={value} data-radius={radius}>
                   <circle cx={centre.x} cy={centre.y} r={radius * scale} strokeOpacity={0.6} />
-                  {dAngstrom === null ? null : (
+                  {dAngstrom === null || !isBeamSeen ? null : (
                     <Tick x={centre.x} y={centre.y - radius * scale - 3} text={`${dAngstrom.toPrecision(3)} Å`} />
                   )}
-                  {[-1, 1].map((sign) => (
-                    <g key={sign}>
-                      <Tick x={centre.x + sign * radius * scale} y={canvasSize.height - 4} text={String(value)} />
-                      <Tick x={14} y={centre.y + sign * radius * scale} text={String(value)} />
-                    </g>
+                  {(isBeamSeen ? axisTicks : edgeTicks)(centre, radius * scale, canvasSize).map(([x, y]) => (
+                    <Tick
+                      key={`${x} ${y}`}
+                      x={x}
+                      y={y}
+                      text={
+                        isBeamSeen || dAngstrom === null ? String(value) : `${value} (${dAngstrom.toPrecision(3)} Å)`
+                      }
+                    />
                   ))}
                 </g>
               ))}
@@ -55,6 +64,38 @@ export function BeamRings({
       }}
     </DataToHtml>
   );
+}
+
+interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+type Point = readonly [x: number, y: number];
+
+function isInside(x: number, y: number, { width, height }: Size): boolean {
+  return x >= 0 && x <= width && y >= 0 && y <= height;
+}
+
+/** Where a ring would cut an axis through the beam, drawn at the lower and the left edge. */
+function axisTicks({ x, y }: { x: number; y: number }, radius: number, { height }: Size): Point[] {
+  return [-1, 1].flatMap((sign): Point[] => [
+    [x + sign * radius, height - 4],
+    [14, y + sign * radius],
+  ]);
+}
+
+/** Where a ring leaves the picture, when the beam is outside of it. */
+function edgeTicks({ x, y }: { x: number; y: number }, radius: number, size: Size): Point[] {
+  const half = (away: number): number => Math.sqrt(radius * radius - away * away);
+  const { width, height } = size;
+  const all = [-1, 1].flatMap((sign): Point[] => [
+    [x + sign * half(height - 6 - y), height - 6],
+    [x + sign * half(14 - y), 14],
+    [30, y + sign * half(30 - x)],
+    [width - 30, y + sign * half(width - 30 - x)],
+  ]);
+  // NaN, where the ring does not meet the edge, is not inside.
+  return all.filter(([px, py]) => isInside(px, py, size));
 }
 
 function Tick({ x, y, text }: { x: number; y: number; text: string }) {

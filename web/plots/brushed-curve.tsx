@@ -11,6 +11,7 @@ import {
 } from "@h5web/lib";
 import { useMemo } from "react";
 import { Points } from "./curve.tsx";
+import { DisposeUnused } from "./dispose-unused.tsx";
 
 interface Props {
   readonly title: string;
@@ -45,6 +46,7 @@ export function BrushedCurve({ title, x, y, xLabel, yLabel, onRange }: Props) {
           <SelectToZoom modifierKey="Control" />
           <ResetZoomButton />
           <Points x={abscissas} y={y} />
+          <DisposeUnused />
           <AxialSelectionTool
             axis="y"
             modifierKey="Shift"

@@ -1,6 +1,7 @@
 import { GlyphsGeometry, LineVis, ScaleType, useDomain, useUpdateGeometry, useVisCanvasContext } from "@h5web/lib";
 import ndarray from "ndarray";
 import { useMemo } from "react";
+import { DisposeUnused } from "./dispose-unused.tsx";
 
 interface Props {
   readonly title: string;
@@ -47,6 +48,7 @@ export function Curve({ title, x, y, error, xLabel, yLabel, isLog, isPoints, fit
           auxiliaries={auxiliaries}
         >
           {isPoints === true ? <Points x={abscissas} y={y} /> : null}
+          <DisposeUnused />
         </LineVis>
       )}
     </figure>

@@ -13,6 +13,8 @@ export interface Health {
   readonly used: number;
   readonly dropped: Readonly<Record<string, number>>;
   readonly error: string | null;
+  /** Why no live shot comes; null: they come. */
+  readonly quiet: string | null;
 }
 
 let health: Health = {
@@ -23,6 +25,7 @@ let health: Health = {
   used: 0,
   dropped: {},
   error: null,
+  quiet: null,
 };
 const listeners = new Set<() => void>();
 /** Of the last answers: the fastest of them tells the clocks apart best. */

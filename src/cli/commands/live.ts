@@ -7,6 +7,7 @@ import { oneLine } from "../../core/printable.ts";
 import { quantity } from "../../core/quantities.ts";
 import { counted } from "../../core/show.ts";
 import type { Run } from "../../db/index.ts";
+import { whyNoShots } from "../../db/why-no-shots.ts";
 import type { Assembler } from "../../ip/index.ts";
 import type { LivePolicy, LiveShot, LiveShots } from "../../live/index.ts";
 import { assemblerFor, darkAverage } from "../../reduce/index.ts";
@@ -181,15 +182,6 @@ const LINE_MS = 250;
 /** After this long without a shot it says so and, asked so often, why. */
 const QUIET_MS = 2000;
 
-/** Why no shot comes: shots are taken in runs. */
-async function whyQuiet({ facility, bl, signal }: Session): Promise<string> {
-  const limits = { signal, timeoutMs: QUIET_MS };
-  const run = await facility.db.readRunnumberNewest(bl, limits);
-  const status = await facility.db.readRunstatus(bl, run, limits);
-  if (status === 1) return `run ${run} is paused`;
-  return status === 0 ? `no run is on, ${run} has ended; see sacla run start` : `run ${run} is on; is there beam?`;
-}
-
 /** The line and the picture. */
 class Screen {
   file: string | null = null;
@@ -248,7 +240,9 @@ class Screen {
   async #tellWhy(now: number): Promise<void> {
     const { io } = this.#session;
     this.#askedWhyAt = now;
-    this.#why = await whyQuiet(this.#session).catch(() => this.#why);
+    const { facility, bl, signal } = this.#session;
+    const limits = { signal, timeoutMs: QUIET_MS };
+    this.#why = await whyNoShots(facility.db, bl, "see sacla run start", limits).catch(() => this.#why);
     const { lastAt } = this.#view;
     if (io.isTerminal || this.#isOver || this.#toldAt === lastAt || lastAt > now) return;
     this.#toldAt = lastAt;

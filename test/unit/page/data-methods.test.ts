@@ -43,6 +43,42 @@ describe("what the page asks of runs and files", () => {
     expect(summary.find(({ name }) => name === "nearest dark")?.value).toBe(RUN);
   });
 
+  it("knows where the beam is beside a single sensor, and has its rings", async () => {
+    await using facility = await connect(fixture);
+    const page = withPage(facility.endpoint);
+    const run = await facility.run(BL, RUN);
+    const [detector] = await run.detectors();
+    const shot = { run: RUN, tag: (await run.tags()).at(-1) ?? 0 };
+    const of = { bl: BL, dark: null, mean: 1, what: "all", hits: null, shot } as const;
+    const profile = { unit: "r_mm", distanceMm: null, photonEnergyEv: null } as const;
+    let compared = 0;
+    for (const [row, column] of [
+      [30, 40],
+      [80, 30],
+      [40, 90],
+      [95, 95],
+    ] as const) {
+      const { sensor, xUm, yUm } = await page.call("page.pixel", { ...of, detId: detector?.id ?? "", row, column });
+      if (sensor === null) continue;
+      compared++;
+      const { detId } = sensor;
+      const alone = await page.call("page.pixel", { ...of, ...sensor });
+      // The sensor pixel under a pixel of the picture is at most half of its diagonal away.
+      const look = { region: null, side: 800, rois: [], profile };
+      const { picture, rings } = await page.call("page.picture", { bl: BL, dark: null, detId, ...look, ...shot });
+      const size = picture.pixelSizeUm ?? NaN;
+      expect(Math.hypot((alone.xUm ?? NaN) - (xUm ?? NaN), (alone.yUm ?? NaN) - (yUm ?? NaN))).toBeLessThan(size);
+      const [down, across] = [
+        sensor.row + 0.5 - (picture.beam?.row ?? NaN),
+        sensor.column + 0.5 - (picture.beam?.column ?? NaN),
+      ];
+      expect(size * Math.hypot(down, across)).toBeCloseTo(Math.hypot(alone.xUm ?? NaN, alone.yUm ?? NaN), 6);
+      expect(rings?.rings.length).toBeGreaterThan(1);
+      for (const { value, radius } of rings?.rings ?? []) expect(radius * size).toBeCloseTo(1000 * value, 6);
+    }
+    expect(compared).toBeGreaterThan(1);
+  });
+
   it("writes a part of a picture as HDF5 with its numbers and places, and as PNG", async () => {
     await using facility = await connect(fixture);
     const page = withPage(facility.endpoint);

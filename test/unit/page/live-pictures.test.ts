@@ -1,6 +1,7 @@
 import { setImmediate, setTimeout as sleep } from "node:timers/promises";
 import { expect, it, vi } from "vitest";
 import { connect } from "../../../src/connect.ts";
+import { Db } from "../../../src/db/index.ts";
 import { Live } from "../../../src/live/index.ts";
 import { LivePictures } from "../../../src/page/live-pictures.ts";
 import { PageDetector } from "../../../src/page/page-detector.ts";
@@ -31,6 +32,29 @@ it("LivePictures waits for the first picture as for any other", async () => {
   expect(answers).toBe(0);
   stop.abort();
   expect((await Promise.all(asked)).map(({ frame }) => frame)).toEqual([null, null]);
+  pictures.close();
+});
+
+it("LivePictures says why no shot comes", { timeout: 20_000 }, async () => {
+  await using facility = await connect("sim:?clock=virtual");
+  const endpoint: typeof facility.endpoint = {
+    call: async (method, params, options) =>
+      (method === "db.readRunstatus" ? 1 : await facility.endpoint.call(method, params, options)) as never,
+    stream: (_method, _params, options) => ({
+      async *[Symbol.asyncIterator]() {
+        await new Promise((resolve) => options?.signal?.addEventListener("abort", resolve));
+      },
+    }),
+    close: async () => {},
+  };
+  const subject = { bl: 3, detId: "MPCCD-2N0-M02-001", dark: null, mean: 1, what: "all", hits: null } as const;
+  const source = { ...facility, db: new Db(endpoint), live: new Live(endpoint) };
+  const pictures = new LivePictures(source, subject);
+  const told = [];
+  for (let n = 0; n < 4; n++)
+    told.push((await pictures.next({ ...subject, ...look, after: null, waitMs: 800 }, undefined)).quiet);
+  const run = await facility.db.readRunnumberNewest(3);
+  expect([told[0], told[3]]).toEqual([null, `run ${run} is paused`]);
   pictures.close();
 });
 

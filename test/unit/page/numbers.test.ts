@@ -11,18 +11,26 @@ import { radiusToQ, reduce, shotsFrom, variance } from "../../../src/reduce/inde
 describe("RadialScale", () => {
   it("has rings at round values, where the library says that these values are", () => {
     const [distanceMm, photonEnergyEv] = [100, 10_000];
-    const { rings } = new RadialScale({ unit: "q_A^-1", distanceMm, photonEnergyEv }).rings(84_000, 50);
+    const { rings } = new RadialScale({ unit: "q_A^-1", distanceMm, photonEnergyEv }).rings([0, 84_000], 50);
     expect(rings.map(({ value }) => value)).toEqual([1, 2, 3]);
     for (const { value, radius, dAngstrom } of rings) {
       expect(radiusToQ(50 * radius, distanceMm, photonEnergyEv)).toBeCloseTo(value, 9);
       expect(dAngstrom).toBeCloseTo((2 * Math.PI) / value, 9);
     }
-    const angles = new RadialScale({ unit: "2th_deg", distanceMm, photonEnergyEv: null }).rings(84_000, 50).rings;
+    const angles = new RadialScale({ unit: "2th_deg", distanceMm, photonEnergyEv: null }).rings([0, 84_000], 50).rings;
     expect(angles.map(({ value, dAngstrom }) => [value, dAngstrom])).toEqual([10, 20, 30, 40].map((v) => [v, null]));
     for (const { value, radius } of angles)
       expect((50 * radius) / 1000).toBeCloseTo(distanceMm * Math.tan((value * Math.PI) / 180), 9);
-    const lengths = new RadialScale({ unit: "r_mm", distanceMm: null, photonEnergyEv: null }).rings(84_000, 50).rings;
+    const lengths = new RadialScale({ unit: "r_mm", distanceMm: null, photonEnergyEv: null }).rings(
+      [0, 84_000],
+      50,
+    ).rings;
     expect(lengths.map(({ value, radius }) => [value, radius])).toEqual([20, 40, 60, 80].map((v) => [v, 20 * v]));
+  });
+
+  it("has finer rings where only a part is seen", () => {
+    const scale = new RadialScale({ unit: "r_mm", distanceMm: null, photonEnergyEv: null });
+    expect(scale.rings([50_100, 54_000], 50).rings.map(({ value }) => value)).toEqual([51, 52, 53, 54]);
   });
 
   it("needs the distance for angles, and the photon energy for q", () => {

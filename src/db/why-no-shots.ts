@@ -1,0 +1,13 @@
+import type { CallOptions } from "../core/async.ts";
+import type { Db } from "./db.ts";
+
+/**
+ * Why no live shot comes: shots are taken in runs.
+ * @param howToStart - what is told when no run is on
+ */
+export async function whyNoShots(db: Db, bl: number, howToStart: string, options: CallOptions): Promise<string> {
+  const run = await db.readRunnumberNewest(bl, options);
+  const status = await db.readRunstatus(bl, run, options);
+  if (status === 1) return `run ${run} is paused`;
+  return status === 0 ? `no run is on, ${run} has ended; ${howToStart}` : `run ${run} is on; is there beam?`;
+}
