@@ -90,7 +90,11 @@ export interface Reducer<T, L extends Layout = Layout> {
  */
 export interface KernelWork<L extends Layout> {
   readonly statistics: readonly Statistic[];
-  /** Only for images of this type: others go through `add`. @default any */
+  /**
+   * Only for images of this type: others go through `add`. float32 images of whole numbers from 0 to 65535 are taken as
+   * uint16 ones where every statistic is one of the reducer's own.
+   * @default any
+   */
   readonly type?: PixelType | undefined;
   /** Whether it can do so with this dark; images go through `add` otherwise. @default it can */
   fits?(frame: ImageSpec, dark: Float64Array | undefined): boolean;
