@@ -1,7 +1,14 @@
-/** SACLA_TEST_FULL=1, as .ci/run sets it for unit tests and .ci/runtimes for all: long proofs run in full. */
-export const isFull: boolean = process.env["SACLA_TEST_FULL"] === "1";
+const asked = process.env["SACLA_TEST_FULL"];
+
+/** SACLA_TEST_FULL=1, as .ci/runtimes sets it, and .ci/run for the unit tests: long proofs run in full. */
+export const isFull: boolean = asked === "1";
 
 /** How often a proof is repeated with made-up input: `count` times in full, a fifth of that otherwise. */
 export function rounds(count: number): number {
   return isFull ? count : Math.ceil(count / 5);
+}
+
+/** Cases of a long proof: all in full and with SACLA_TEST_FULL=cases, as .ci/run sets it; otherwise those numbered. */
+export function cases<T>(all: readonly T[], ...few: readonly number[]): readonly T[] {
+  return isFull || asked === "cases" ? all : all.filter((_, i) => few.includes(i));
 }

@@ -16,6 +16,7 @@ import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import { St } from "../../../src/st/index.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
 import { chargeImage } from "../../support/charge-sharing.ts";
+import { cases } from "../../support/full.ts";
 import { scriptedShots } from "../../support/scripted-shots.ts";
 import { facility, of, simulatedShots } from "../../unit/reduce/stack.ts";
 
@@ -133,7 +134,7 @@ describe("photons", () => {
 });
 
 describe("commonMode", () => {
-  it.each([
+  const images = [
     [110, 0.02, 0.16],
     [154, 0.16, 0.14],
     [154, 0.02, 0.01],
@@ -144,7 +145,8 @@ describe("commonMode", () => {
     [77, 0.16, 1.5],
     [138.5, 0.02, 1.5],
     [231, 0.16, 1.5],
-  ])(
+  ] as const;
+  it.each(cases(images, 1, 2, 7))(
     "takes under 0.3 percent of the signal: photons of %f ADU, clouds of %f pixel, %f a pixel",
     async (adu, cloudPx, photons) => {
       const random = new Random(17);

@@ -31,6 +31,7 @@ import {
   withShutterOpen,
 } from "../../../src/scan/index.ts";
 import { inProcess } from "../../../src/transport/index.ts";
+import { cases } from "../../support/full.ts";
 
 const experiment = defineExperiment({
   name: "recovered",
@@ -120,7 +121,7 @@ function onOff({ taken }: Row): readonly [ratio: number, error: number] {
 
 const meanOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
 
-describe.each([3, 4, 5])("what is hidden with seed %i", (seed) => {
+describe.each(cases([3, 4, 5], 0))("what is hidden with seed %i", (seed) => {
   it("is found: centre and width of the rocking curve", async () => {
     await atFacility(seed, async ({ beamline, truth }) => {
       const engine = new Engine(beamline);

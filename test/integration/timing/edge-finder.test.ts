@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { asImage } from "../../../src/core/ndarray.ts";
 import { EdgeFinder, type EdgeFinderOptions, type EdgeFinderState } from "../../../src/timing/index.ts";
+import { cases } from "../../support/full.ts";
 import { type TimingImage, type TimingImageOptions, timingImages } from "../../support/timing-images.ts";
 
 const FS_PER_PIXEL = 2.6;
@@ -40,7 +41,7 @@ const kinds: Record<string, TimingImageOptions> = {
 };
 
 describe("EdgeFinder", () => {
-  it.each(Object.entries(kinds))("finds %s through drifting fringes and 2 %% noise", (_, options) => {
+  it.each(cases(Object.entries(kinds), 0, 3))("finds %s through drifting fringes and 2 %% noise", (_, options) => {
     const images = timingImages(options);
     const { found, good } = run(images, { axis: options.axis ?? "columns" });
     const edges = images.filter(({ edgePx, secondPx }) => edgePx > 0 && Number.isNaN(secondPx)).length;
