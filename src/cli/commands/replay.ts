@@ -18,14 +18,18 @@ export const replay: AddCommand = (program, io) => {
       const { request, source, ledger, versions } = await provenanceOf(path);
       await using facility = await connect(url ?? source.url ?? "sim:");
       const progress = new StepProgress(io, `replay ${path}`);
-      const { isSame, difference } = await replayFile(facility, path, {
+      const { isSame, difference, added } = await replayFile(facility, path, {
         signal: io.signal,
         onProgress: progress.update,
       }).finally(() => progress.end());
       const shots = counted(ledger.used, "shot");
-      const verdict = isSame ? "the same to the last byte" : `different: ${difference}`;
+      const same =
+        added === undefined
+          ? "the same to the last byte"
+          : `the same, but for signals added since: ${added.join(", ")}`;
+      const verdict = isSame ? same : `different: ${difference}`;
       print(io, json === true, {
-        json: { file: path, isSame, difference, request, source, versions },
+        json: { file: path, isSame, difference, ...(added === undefined ? {} : { added }), request, source, versions },
         text: `${path}: run ${request.run} of ${source.url ?? "an unnamed source"}, ${shots}: ${verdict}`,
         exitCode: isSame ? 0 : 1,
       });

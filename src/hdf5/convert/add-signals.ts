@@ -3,6 +3,7 @@ import { chmod, copyFile, realpath, stat } from "node:fs/promises";
 import { SaclaError, show } from "../../core/errors.ts";
 import { asInteger, asText, badArgument } from "../../core/guards.ts";
 import { flag, optional, resolveOptions } from "../../core/options.ts";
+import { STATUS_MISSING, STATUS_OK, STATUS_SATURATED } from "../../core/syncdb.ts";
 import { replaceBy } from "../../files/index.ts";
 import { H5File } from "../read/h5file.ts";
 import { eventInfoPathOf } from "../read/signals.ts";
@@ -67,6 +68,9 @@ export async function addSignals(
   };
 }
 
+/** Attribute of what was added: it is no part of the conversion that made the file. */
+export const ADDED_BY = "added_by";
+
 async function write(target: string, columns: readonly ColumnToWrite[]): Promise<void> {
   await replaceBy(target, async (beside) => {
     const { mode } = await stat(target);
@@ -74,14 +78,16 @@ async function write(target: string, columns: readonly ColumnToWrite[]): Promise
     await chmod(beside, mode | 0o200);
     const writer = await H5Writer.edit(beside, Date.now() / 1000);
     try {
-      for (const { at, column, isThere, equipId, unit } of columns) {
+      for (const { at, column, isThere, equipId, unit, status } of columns) {
         if (isThere) {
           writer.overwrite(at, column);
+          if (status !== null) writer.overwrite(status.at, status.codes);
           continue;
         }
         writer.numbers(at, column);
         writer.attribute(at, "equipment_id", equipId);
         writer.attribute(at, "unit", unit);
+        writer.attribute(at, ADDED_BY, "sacla add-signals");
       }
     } finally {
       writer.close();
@@ -101,6 +107,8 @@ interface ColumnToWrite {
   readonly isSame: boolean;
   readonly equipId: string;
   readonly unit: string;
+  /** What a file of `sacla convert` says beside the numbers that are written over; else it would hide the new ones. */
+  readonly status: { readonly at: string; readonly codes: Uint8Array } | null;
 }
 
 /** The signals in the order of the file's tag list, and where they go. */
@@ -124,7 +132,8 @@ async function columnsOf(
     }
     const [beamline] = file.keys(eventInfo).flatMap((name) => /^bl_(\d+)$/.exec(name)?.[1] ?? []);
     const columns = signals.map(({ equipId, unit, tags: of, values }) => {
-      const at = `${eventInfo}/${eventInfoPathOf(equipId, Number(beamline ?? 0))}`;
+      const leaf = eventInfoPathOf(equipId, Number(beamline ?? 0));
+      const at = `${eventInfo}/${leaf}`;
       const known = new Map(Array.from(of, (tag, i) => [tag, values[i] ?? NaN]));
       // Tags above 2³¹ are stored as negative numbers by other programs.
       const numbers = Float64Array.from(tags, (tag) => known.get(tag < 0 ? tag + 2 ** 32 : tag) ?? NaN);
@@ -145,10 +154,20 @@ async function columnsOf(
           file.bytes(at).description,
           "a list of doubles, to be replaced",
         );
-      return { at, column: numbers, isThere, isSame, equipId, unit };
+      const statusAt = `/sacla/signal_status/${leaf}`;
+      const status = file.kind(statusAt) === "dataset" ? { at: statusAt, codes: statusOf(numbers) } : null;
+      return { at, column: numbers, isThere, isSame, equipId, unit, status };
     });
     return { shots: tags.length, columns };
   } finally {
     file.close();
   }
+}
+
+/** As the numbers say: NaN where there is none. */
+function statusOf(numbers: Float64Array): Uint8Array {
+  return Uint8Array.from(numbers, (value) => {
+    if (Number.isFinite(value)) return STATUS_OK;
+    return Number.isNaN(value) ? STATUS_MISSING : STATUS_SATURATED;
+  });
 }

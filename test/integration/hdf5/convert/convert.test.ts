@@ -7,6 +7,7 @@ import type { ErrorCode } from "../../../../src/core/errors.ts";
 import type { MissingReason } from "../../../../src/core/syncdb.ts";
 import { Db } from "../../../../src/db/index.ts";
 import {
+  addSignals,
   type Converted,
   type ConvertOptions,
   type ConvertRequest,
@@ -511,6 +512,26 @@ describe("replay", () => {
       isSame: false,
       difference: expect.stringContaining("/run_10/event_info/bl_3/tc/bm_1_pd_charge"),
     });
+  });
+
+  it("names signals that were added since, and calls the rest the same; over old numbers they are a difference", async () => {
+    const { path } = await write(tinySource(), { signals: [BM1] });
+    const tags = [1000, 1002, 1004, 1006, 1008, 1010];
+    const delay = { equipId: "my/delay", unit: "fs", tags, values: tags };
+    await addSignals(path, 10, [delay]);
+    const added = ["/run_10/event_info/syncdb/my/delay"];
+    expect(await replay(over(tinySource()), path)).toEqual({ isSame: true, difference: null, added });
+    await addSignals(path, 10, [{ ...delay, equipId: BM1 }], { replace: true });
+    expect(await replay(over(tinySource()), path)).toMatchObject({
+      isSame: false,
+      difference: expect.stringContaining("bm_1_pd_charge has other content"),
+    });
+    // The file had said of which shots there was no number.
+    const archive = await openArchive(path);
+    expect([
+      ...(await archive.column(BM1, (await archive.runInfo(3, 10)).hightagnumber, Uint32Array.from(tags))).values,
+    ]).toEqual(tags);
+    await archive.close();
   });
 
   it("names the versions when they are why the bytes differ", async () => {
