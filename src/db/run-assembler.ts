@@ -2,7 +2,7 @@ import type { CallOptions } from "../core/async.ts";
 import type { DetectorInfo } from "../core/detector.ts";
 import { isSaclaError } from "../core/errors.ts";
 import { asImage, type NdArray } from "../core/ndarray.ts";
-import { badPixels, type SensorMask, usable } from "../ip/index.ts";
+import { badPixels, isCut, type SensorMask, usable } from "../ip/index.ts";
 
 /** What tells the bad pixels of the CITIUS sensors of a run: a `CtrlBuffer` of `st.ctdapyXfel`. */
 export interface BadPixelReader {
@@ -38,7 +38,7 @@ export function placedSensors(
   return { sensors, unplaced: infos.filter((info) => !sensors.includes(info)).map(({ id }) => id) };
 }
 
-/** As {@link usableMasks}, with the reason against each pixel; 0 is a good one. */
+/** As {@link usableMasks}, with the reason against each pixel; 0 is a good one. Of cut images none is known. */
 export async function knownBadPixels(
   infos: readonly DetectorInfo[],
   run: { readonly bl: number; readonly number: number },
@@ -47,7 +47,10 @@ export async function knownBadPixels(
 ): Promise<NdArray<Uint8Array>[]> {
   const isCitius = infos.some(({ id }) => id.startsWith("CITIUS"));
   const recorded = isCitius ? await citiusBadPixels(await citius(), options) : undefined;
-  return infos.map(({ id, ysize, xsize }) => recorded?.get(id) ?? badPixels(id, run.bl, run.number, [ysize, xsize]));
+  return infos.map(({ id, ysize, xsize }) => {
+    if (isCut(id, ysize, xsize)) return asImage(new Uint8Array(ysize * xsize), ysize, xsize);
+    return recorded?.get(id) ?? badPixels(id, run.bl, run.number, [ysize, xsize]);
+  });
 }
 
 /** The facility records them for each run. Converted files do not have them. */

@@ -208,7 +208,7 @@ export class Run<N extends string = string> {
 
   /**
    * The pixels of sensors that are bad before anything is measured: edges, dead ports, and what the facility has
-   * recorded of CITIUS sensors for the run.
+   * recorded of CITIUS sensors for the run. Of images that are parts of sensors none is known.
    * @param infos - sensors, as {@link detectorInfo} tells them
    * @returns reasons (`badPixelReasons`; of CITIUS sensors 1), 0 = good, shape [ysize, xsize] each
    * @example

@@ -27,6 +27,17 @@ const damages: readonly Damage[] = [
 ];
 
 /**
+ * Whether images of this size are a part of a sensor whose edges are known: where they lie in the part, its size does
+ * not tell.
+ */
+export function isCut(sensorId: string, ysize: number, xsize: number): boolean {
+  const family = familyOf(sensorId);
+  if (family?.edges === undefined) return false;
+  const binning = family.rows / ysize;
+  return !Number.isInteger(binning) || family.columns / xsize !== binning;
+}
+
+/**
  * The pixels of a sensor known to be bad before anything is measured: edges and amplifier shields ({@link
  * badPixelReasons} `cold`: they see less light) and damaged or dead readout ports (`dead`), from a public SFX pipeline
  * (ostrich). Detectors without an entry have none. Binned images (2×2, …) get every pixel that holds a bad one.
@@ -56,7 +67,7 @@ export function badPixels(
   const family = familyOf(sensorId);
   if (family?.edges === undefined) return mask;
   const binning = family.rows / ysize;
-  if (!Number.isInteger(binning) || family.columns / xsize !== binning) {
+  if (isCut(sensorId, ysize, xsize)) {
     throw badArgument(
       `shape of ${sensorId}`,
       `[${ysize}, ${xsize}]`,

@@ -130,13 +130,15 @@ export class StoredRun {
     return [...this.#odd, ...without, ...this.#unplaced, ...this.signals.notes];
   }
 
-  /** Sensors that are in no picture with the others. */
+  /** Sensors that are in no picture with the others, and images that are parts of sensors. */
   get #unplaced(): string[] {
     return groupDetectors([...this.present.keys()]).flatMap(({ id, sensors }) => {
       const stored = sensors.flatMap((sensor) => this.present.get(sensor) ?? []);
       const hasGain = stored.some(({ gain }) => gain !== null);
       return stored.flatMap((sensor): string[] => {
         const { whyNoPlace } = sensor;
+        if (sensor === stored[0] && sensor.isCut)
+          return [`images of ${id} are cut: edges and dead ports are not known, and are not left out of pictures`];
         if (whyNoPlace !== undefined) return [`the place of ${sensor.id} is not known: ${whyNoPlace}`];
         return hasGain && sensor.gain === null ? [`${sensor.id} has no gain, and is in no picture of ${id}`] : [];
       });

@@ -1,7 +1,9 @@
 import { bytesOf } from "../../core/bytes.ts";
 import { checkGeometry, type DetectorInfo, type SensorGeometry } from "../../core/detector.ts";
+import { familyOf } from "../../core/detector-families.ts";
 import { isSaclaError, SaclaError, show, showList } from "../../core/errors.ts";
 import { newPixels, type Pixels } from "../../core/ndarray.ts";
+import { isCut } from "../../ip/index.ts";
 import type { CallResult } from "../../transport/methods.ts";
 import { ImageOffsets } from "../direct/image-offsets.ts";
 import { type Absence, absenceOf, damaged, frameMissing, notWritten, partlyWritten } from "./absence.ts";
@@ -269,6 +271,13 @@ export class StoredDetector {
   #hasShape(tag: number): boolean {
     const path = this.#imagePath(tag);
     return this.#file.linkOut(path) === undefined && this.#file.shape(path)?.length === 2;
+  }
+
+  /** Whether its images are parts of the sensor, as those of `sacla convert --roi`. */
+  get isCut(): boolean {
+    if (familyOf(this.id)?.edges === undefined) return false;
+    const { ysize, xsize } = this.info;
+    return isCut(this.id, ysize, xsize);
   }
 
   /** Null where the file has none that is a number above zero. */

@@ -9,6 +9,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it, vi } from "vitest";
 import { entryOf } from "../../../../src/core/syncdb.ts";
 import { openArchive, openArchiveFolder } from "../../../../src/hdf5/index.ts";
@@ -253,6 +254,20 @@ describe("one odd part of a file", () => {
       expect(await archive.runInfo(bl, run)).toMatchObject({ starttime: expected[0], stoptime: expected[2] + 2 / 60 });
       await archive.close();
       expect((await cli(["convert", "--url", path, "--dark", "none", "-o", `${path}-c.h5`])).code).toBe(0);
+    }
+  });
+
+  it("images that are parts of sensors are assembled and converted; that their edges are not known is said", async () => {
+    const fixture = fileURLToPath(new URL("../../../../fixtures/tiny-octal.h5", import.meta.url));
+    const cut = join(folder, "cut.h5");
+    const convert = ["convert", "300001", "--bl", "2", "--dark", "none", "--signal", "none", "--limit", "2"];
+    expect((await cli([...convert, "--url", fixture, "--roi", "10:50,3:20", "-o", cut])).code).toBe(0);
+    for (const args of [
+      ["image", "300001", "--bl", "2", "--dark", "none", "-o", "x.png"],
+      [...convert, "--format", "nxmx", "-o", join(folder, "cut-nxmx.h5")],
+    ]) {
+      const { code, err } = await cli([...args, "--url", cut]);
+      expect([code, err]).toEqual([0, expect.stringContaining("images of MPCCD-8B0-2-010 are cut: edges and dead")]);
     }
   });
 
