@@ -2,7 +2,8 @@ import type { CallOptions } from "../core/async.ts";
 import type { DetectorInfo } from "../core/detector.ts";
 import { isSaclaError } from "../core/errors.ts";
 import { asImage, type NdArray } from "../core/ndarray.ts";
-import { badPixels, isCut, type SensorMask, usable } from "../ip/index.ts";
+import { badPixels, type SensorMask, usable } from "../ip/index.ts";
+import { isCut } from "../ip/masks.ts";
 
 /** What tells the bad pixels of the CITIUS sensors of a run: a `CtrlBuffer` of `st.ctdapyXfel`. */
 export interface BadPixelReader {

@@ -7,7 +7,7 @@ export { type CrystfelBadRegion, type CrystfelGeom, type CrystfelPanel, parseCry
 export { updateCrystfelGeom } from "./crystfel-update.ts";
 export { type CrystfelGeomOptions, toCrystfelGeom } from "./crystfel-write.ts";
 export { type PixelPositions, pixelPositions } from "./geometry.ts";
-export { badPixelReasons, badPixels, isCut, usable } from "./masks.ts";
+export { badPixelReasons, badPixels, usable } from "./masks.ts";
 export type { PerSensor, PixelArray, SensorDark, SensorImage, SensorMask } from "./pixels.ts";
 export type { View } from "./placement.ts";
 export { type PoniPicture, parsePoni, toPoni } from "./poni.ts";

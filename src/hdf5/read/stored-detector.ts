@@ -3,7 +3,7 @@ import { checkGeometry, type DetectorInfo, type SensorGeometry } from "../../cor
 import { familyOf } from "../../core/detector-families.ts";
 import { isSaclaError, SaclaError, show, showList } from "../../core/errors.ts";
 import { newPixels, type Pixels } from "../../core/ndarray.ts";
-import { isCut } from "../../ip/index.ts";
+import { isCut } from "../../ip/masks.ts";
 import type { CallResult } from "../../transport/methods.ts";
 import { ImageOffsets } from "../direct/image-offsets.ts";
 import { type Absence, absenceOf, damaged, frameMissing, notWritten, partlyWritten } from "./absence.ts";
