@@ -135,13 +135,16 @@ export class StoredRun {
     return groupDetectors([...this.present.keys()]).flatMap(({ id, sensors }) => {
       const stored = sensors.flatMap((sensor) => this.present.get(sensor) ?? []);
       const hasGain = stored.some(({ gain }) => gain !== null);
-      return stored.flatMap((sensor): string[] => {
+      const cut =
+        stored[0]?.isCut === true
+          ? [`images of ${id} are cut: edges and dead ports are not known, and are not left out of pictures`]
+          : [];
+      const odd = stored.flatMap((sensor): string[] => {
         const { whyNoPlace } = sensor;
-        if (sensor === stored[0] && sensor.isCut)
-          return [`images of ${id} are cut: edges and dead ports are not known, and are not left out of pictures`];
         if (whyNoPlace !== undefined) return [`the place of ${sensor.id} is not known: ${whyNoPlace}`];
         return hasGain && sensor.gain === null ? [`${sensor.id} has no gain, and is in no picture of ${id}`] : [];
       });
+      return [...cut, ...odd];
     });
   }
 

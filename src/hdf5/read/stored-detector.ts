@@ -275,9 +275,15 @@ export class StoredDetector {
 
   /** Whether its images are parts of the sensor, as those of `sacla convert --roi`. */
   get isCut(): boolean {
-    if (familyOf(this.id)?.edges === undefined) return false;
-    const { ysize, xsize } = this.info;
-    return isCut(this.id, ysize, xsize);
+    if (familyOf(this.id)?.edges === undefined || !this.hasImage) return false;
+    try {
+      const { ysize, xsize } = this.info;
+      return isCut(this.id, ysize, xsize);
+    } catch (error) {
+      // Without an image that can be read there is no size.
+      if (isSaclaError(error)) return false;
+      throw error;
+    }
   }
 
   /** Null where the file has none that is a number above zero. */

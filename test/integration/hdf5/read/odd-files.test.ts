@@ -271,6 +271,18 @@ describe("one odd part of a file", () => {
     }
   });
 
+  it("an octal without any image, or of images without a shape, opens", async () => {
+    const id = "MPCCD-8N0-3-002-1";
+    for (const images of [[], [5, 5, 5].map((data) => ({ data }))]) {
+      const parts = sensor(1, id, []);
+      for (const [i, image] of images.entries()) parts[`${detector}/tag_${TAGS[i]}/detector_data`] = image;
+      if (images.length === 0) for (const tag of TAGS) parts[`${detector}/tag_${tag}/detector_data`] = undefined;
+      const path = await write(parts);
+      expect((await cli(["tags", "--url", path])).code).toBe(0);
+      expect(await notesOf(path)).not.toContainEqual(expect.stringContaining("are cut"));
+    }
+  });
+
   it("a signal of texts is read as SyncDB has them", async () => {
     const texts = ["7.2e-02V", "not-converged", "saturated"];
     for (const data of [{ data: texts, dtype: "A13" }, { data: texts }]) {
