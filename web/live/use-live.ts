@@ -24,8 +24,8 @@ const AGAIN_MS = 1000;
 const SAME_CLOCK_SECONDS = 0.25;
 
 /**
- * The newest picture, again and again: a slow screen or line skips pictures and never lags behind. The next is asked for
- * so that it comes when this one has been drawn.
+ * The newest picture, again and again: a slow screen or line skips pictures and never lags behind. The next is asked
+ * for so that it comes when this one has been drawn.
  */
 export function useLive(subject: Subject | null, view: View): LiveFrame | undefined {
   const [frame, setFrame] = useState<LiveFrame | undefined>(undefined);

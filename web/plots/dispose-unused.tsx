@@ -3,8 +3,8 @@ import { useEffect, useRef } from "react";
 import type { BufferGeometry, Object3D } from "three";
 
 /**
- * Inside a plot that is drawn again with new data: lets go of what was drawn before. @h5web/lib makes a new geometry for
- * each change of the data and leaves the one before in the memory of the graphics card and of its renderer.
+ * Inside a plot that is drawn again with new data: lets go of what was drawn before. @h5web/lib makes a new geometry
+ * for each change of the data and leaves the one before in the memory of the graphics card and of its renderer.
  */
 export function DisposeUnused() {
   const scene = useThree((state) => state.scene);

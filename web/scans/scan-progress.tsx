@@ -4,8 +4,10 @@ import { quantityWithError } from "../../src/core/quantities.ts";
 import type { CallParams } from "../../src/transport/methods.ts";
 import type { PageScan } from "../../src/transport/scan-methods.ts";
 import { Curve } from "../plots/curve.tsx";
+import { save } from "../server/save.ts";
 import { Failure } from "../shell/failure.tsx";
 import { underLease, useHeld } from "../steer/held.ts";
+import { namesIn, scanCsv } from "./scan-csv.ts";
 
 type What = CallParams<"page.doScan">["what"];
 
@@ -59,6 +61,11 @@ export function ScanProgress({
         </div>
       ) : null}
       <ScanCurve scan={scan} />
+      {points.length === 0 ? null : (
+        <button type="button" onClick={() => save("scan.csv", scanCsv(scan), "text/csv")}>
+          save CSV
+        </button>
+      )}
       {scan.journal === null || isOn || scan.state === "done" ? null : <pre>sacla resume {scan.journal}</pre>}
     </div>
   );
@@ -164,13 +171,6 @@ function curveOf(points: PageScan["points"], axis: string, signal: string) {
     y: Float64Array.from(known, ({ value }) => value.mean),
     error: Float64Array.from(errors),
   };
-}
-
-function namesIn(
-  points: PageScan["points"],
-  of: (point: PageScan["points"][number]) => Readonly<Record<string, unknown>>,
-): readonly string[] {
-  return [...new Set(points.flatMap((point) => Object.keys(of(point))))];
 }
 
 /** The axis that has been at the most places. */

@@ -7,6 +7,7 @@ import { PumpedMeans } from "../../../src/page/pumped-means.ts";
 import { RadialScale } from "../../../src/page/radial-scale.ts";
 import { signalSummary } from "../../../src/page/signal-summary.ts";
 import { radiusToQ, reduce, shotsFrom, variance } from "../../../src/reduce/index.ts";
+import { scanCsv } from "../../../web/scans/scan-csv.ts";
 
 describe("RadialScale", () => {
   it("has rings at round values, where the library says that these values are", () => {
@@ -115,4 +116,21 @@ describe("PumpedMeans", () => {
     }
     expect(significance.counts).toEqual({ on: 15, off: 15 });
   });
+});
+
+it("scanCsv has the columns of sacla scan --csv, with units and empty cells where nothing was measured", () => {
+  const value = { mean: 5, error: 0.5, count: 9 };
+  const points = [
+    { index: 0, at: { delay: -1 }, asked: 9, used: 9, values: { i0: value, pd: null } },
+    { index: 1, at: { delay: 1 }, asked: 9, used: 8, values: { i0: { ...value, error: null } } },
+  ];
+  expect(
+    scanCsv({ points, units: { delay: "ps", i0: "nC" } })
+      .trimEnd()
+      .split(/\r?\n/),
+  ).toEqual([
+    "delay (ps),shots used,shots asked,i0 mean (nC),i0 error (nC),pd mean,pd error",
+    "-1,9,9,5,0.5,,",
+    "1,8,9,5,,,",
+  ]);
 });
