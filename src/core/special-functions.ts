@@ -30,7 +30,7 @@ export function normalCdf(u: number): number {
 }
 
 /** Natural logarithm of the gamma function for x > 0 (Lanczos, g = 7, nine coefficients). */
-function logGamma(x: number): number {
+export function logGamma(x: number): number {
   const [first = 0, ...others] = LANCZOS;
   const sum = others.reduce((total, coefficient, i) => total + coefficient / (x + i), first);
   const t = x + 6.5;

@@ -62,6 +62,11 @@ export const emission: AddCommand = (program, io) =>
         );
       if (options.saveCurve !== undefined) io.writeFile(options.saveCurve, `${JSON.stringify(curve)}\n`);
       const spectrum = emissionSpectrum(maps.sample.photons, curve);
+      if (spectrum.outliers > 0)
+        io.err(
+          `${counted(spectrum.outliers, "pixel")} left out: they or pixels next to them have many more photons than ` +
+            "others of their energy (tracks of cosmic particles, hot pixels)",
+        );
       if (options.out !== undefined) io.writeFile(options.out, csvOf(spectrum));
       const fit = fitOf(spectrum, curve, options.lines);
       if (options.plot !== undefined)

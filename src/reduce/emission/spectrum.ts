@@ -3,6 +3,7 @@ import { type NdArray, shapeOf } from "../../core/ndarray.ts";
 import { any, finite, optional, resolveOptions } from "../../core/options.ts";
 import { dispersionAt, type EmissionCurve, emissionEnergyAt, extentOf } from "./curve.ts";
 import { lineMap } from "./line-map.ts";
+import { outlierPixels } from "./outlier-pixels.ts";
 
 export interface EmissionSpectrumOptions {
   /** Width of the bins. @default the dispersion in the middle of the sensor: one pixel */
@@ -30,6 +31,11 @@ export interface EmissionSpectrum {
   readonly binEv: number;
   /** Photons outside the bins, and on pixels that were left out. */
   readonly outside: number;
+  /**
+   * Pixels left out because they, or one next to them, had many more photons than others of their energy: tracks of
+   * cosmic particles, hot pixels.
+   */
+  readonly outliers: number;
 }
 
 /** Bins to which less of the sensor belongs than this are left out: where its ends are oblique. */
@@ -38,6 +44,7 @@ const LEAST_SHARE = 0.5;
 /**
  * A straightened spectrum: each pixel's photons go to the bin of its energy, whole, so that the numbers stay those of
  * counted photons and their errors independent. What differs in size and number of the pixels of a bin is divided out.
+ * Pixels with many more photons than others of their energy, and those around them, are left out (`outliers`).
  * @throws BAD_ARGUMENT when the photons have another shape than the curve was calibrated with
  */
 export function emissionSpectrum(
@@ -58,7 +65,10 @@ export function emissionSpectrum(
   if (!(Number.isInteger(first) && Number.isInteger(end) && first >= 0 && first < end && end <= extent.across))
     throw badArgument("across", across, `[first, end) within 0 to ${extent.across}`);
   const width = binEv ?? 1 / Math.abs(dispersionAt(curve, curve.middleEv, curve.middlePx));
-  return binned(lineMap(photons, curve.axis, mask), curve, [first, end], width);
+  const map = lineMap(photons, curve.axis, mask);
+  const out = outlierPixels(map, curve, width);
+  const use = map.use.map((used, i) => (out[i] === 1 ? 0 : used));
+  return { ...binned({ ...map, use }, curve, [first, end], width), outliers: out.reduce((sum, one) => sum + one, 0) };
 }
 
 function binned(
@@ -66,7 +76,7 @@ function binned(
   curve: EmissionCurve,
   [first, end]: readonly [number, number],
   binEv: number,
-): EmissionSpectrum {
+): Omit<EmissionSpectrum, "outliers"> {
   const bins = new Map<number, { photons: number; exposure: number; moment: number; size: number; pixels: number }>();
   let all = 0;
   for (let b = first; b < end; b++) {

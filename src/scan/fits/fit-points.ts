@@ -135,7 +135,7 @@ export function findFeature(
   const count = fitted.shape.length + fitted.coefficients.length;
   const freedom = points.x.length - count;
   const quality = judge(fitted, points, { model, without, refusal }, options, freedom);
-  const raw = standardErrors(model, fitted, points, search.scales);
+  const raw = standardErrors(model, fitted, points, search);
   if (raw === undefined)
     throw refusal("the points do not determine its place, width and height; scan in finer steps, or further");
   const reduced = fitted.chiSquare / freedom;

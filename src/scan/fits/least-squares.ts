@@ -8,8 +8,8 @@ import { dot, solveRows } from "../../core/solve-rows.ts";
 export interface CurveModel {
   /** The value of each term at x, without its coefficient. */
   terms(shape: readonly number[], x: number): readonly number[];
-  /** Whether the curve has kinks, so that slopes at one place say too little of what lies beside it. */
-  readonly isKinked?: boolean | undefined;
+  /** Whether slopes at one place say too little of what lies beside it: a curve with kinks, a step between points. */
+  readonly isUneven?: boolean | undefined;
 }
 
 /** Points with the standard error of each. */
@@ -119,21 +119,60 @@ export function chiSquareAt(model: CurveModel, points: FitPoints, shape: readonl
 }
 
 /**
- * Standard errors of shape parameters and coefficients, from the covariance (JᵀWJ)⁻¹. Of a curve with kinks the larger
- * of those from the slopes at the minimum and from differences over one such error. Undefined where the points do not
- * determine every parameter.
+ * Standard errors of shape parameters and coefficients, from the covariance (JᵀWJ)⁻¹. Of a curve that is uneven the
+ * larger of those and of half the way to where χ² has grown by 4. Undefined where the points do not determine every
+ * parameter.
  */
 export function standardErrors(
   model: CurveModel,
   fitted: FittedCurve,
   points: FitPoints,
-  scales: readonly number[],
+  search: ShapeSearch,
 ): number[] | undefined {
-  const errors = errorsFrom(jacobianOf(model, fitted, points, scales));
-  if (errors === undefined || model.isKinked !== true) return errors;
-  const wide = errors.slice(0, fitted.shape.length).map((error) => error / SLOPE_STEP);
-  const overErrors = errorsFrom(jacobianOf(model, fitted, points, wide));
-  return errors.map((error, k) => Math.max(error, overErrors?.[k] ?? NaN));
+  const errors = errorsFrom(jacobianOf(model, fitted, points, search.scales));
+  if (errors === undefined || model.isUneven !== true) return errors;
+  const all = [...fitted.shape, ...fitted.coefficients];
+  const contour = fitted.shape.flatMap((_, k) =>
+    [1, -1].flatMap((way) => contourPoint(model, fitted, points, search, k, 2 * way * (errors[k] ?? NaN))),
+  );
+  return errors.map((error, k) =>
+    Math.max(error, ...contour.map((at) => Math.abs((at[k] ?? NaN) - (all[k] ?? NaN)) / 2)),
+  );
+}
+
+/** χ² grows by 4 over two standard errors, to so much of that, after so many rounds at most. */
+const [RISE, NEAR_RISE, RISE_ROUNDS] = [4, 0.1, 6];
+
+/**
+ * All parameters where shape parameter k is so far off that χ² has grown by 4, the others being the best for that; none
+ * where the range of the parameter ends before.
+ */
+function contourPoint(
+  model: CurveModel,
+  fitted: FittedCurve,
+  points: FitPoints,
+  { scales, from, to }: ShapeSearch,
+  k: number,
+  first: number,
+): number[][] {
+  const without = <T>(list: readonly T[]): T[] => list.filter((_, i) => i !== k);
+  const search = { trials: [], scales: without(scales), from: without(from), to: without(to) };
+  let [move, near] = [first, without(fitted.shape)];
+  let found: number[] | undefined;
+  for (let round = 0; round < RISE_ROUNDS; round++) {
+    const value = (fitted.shape[k] ?? NaN) + move;
+    if (!(value > (from[k] ?? -Infinity) && value < (to[k] ?? Infinity))) return [];
+    const fixed: CurveModel = { terms: (rest, x) => model.terms(rest.toSpliced(k, 0, value), x) };
+    const solved = solveTerms(fixed, points, near);
+    const best = solved && refine(fixed, points, search, { shape: near, coefficients: solved.coefficients });
+    if (best === undefined) return [];
+    near = [...best.shape];
+    found = [...best.shape.toSpliced(k, 0, value), ...best.coefficients];
+    const rise = best.chiSquare - fitted.chiSquare;
+    if (Math.abs(rise - RISE) < NEAR_RISE * RISE) break;
+    move *= Math.min(2, Math.max(0.5, Math.sqrt(RISE / Math.max(rise, Number.MIN_VALUE))));
+  }
+  return found === undefined ? [] : [found];
 }
 
 /** Roots of the diagonal of (JᵀJ)⁻¹; undefined where the scaled J has not full rank. */

@@ -62,6 +62,8 @@ export function fitStep(x: readonly number[], y: readonly number[], options: Ste
       const [step, ramp, parabola] = blurred(centre, width, at);
       return [step, 1, ramp, parabola].slice(0, terms);
     },
+    // Of a step that is narrow against the distance of the points little changes with its width.
+    isUneven: true,
   };
   const found = findFeature(x, y, common, {
     model,

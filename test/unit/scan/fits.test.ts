@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { Random } from "../../../src/core/random.ts";
+import { dot } from "../../../src/core/solve-rows.ts";
 import { erfcx, normalCdf } from "../../../src/core/special-functions.ts";
 import {
   centroid,
@@ -127,6 +128,30 @@ describe("fitPeak", () => {
 
   it("refuses a misspelt option", () => {
     expect(() => fitPeak(x, all(1), { shap: "gaussian" } as object)).toThrow("Did you mean shape?");
+  });
+});
+
+describe("fitStep", () => {
+  it("has an error of the width that reaches as far as the points allow, also of a step between two of them", () => {
+    const at = Array.from({ length: 25 }, (_, i) => -3 + 0.25 * i);
+    const y = at.map((place) => 5 + 10 * normalCdf((place - 0.13) / 0.15));
+    const { width, widthError } = fitStep(at, y, { errors: at.map(() => 1) });
+    expect(width).toBeCloseTo(0.15, 3);
+    /** Least χ² of a step of a width, over centres and heights. */
+    const chiSquare = (wide: number): number => {
+      let least = Infinity;
+      for (let centre = -0.4; centre < 0.7; centre += 0.01) {
+        const bell = at.map((place) => normalCdf((place - centre) / wide));
+        const [meanBell, meanY] = [bell, y].map((list) => list.reduce((sum, value) => sum + value, 0) / at.length);
+        const [b, v] = [bell.map((each) => each - (meanBell ?? 0)), y.map((each) => each - (meanY ?? 0))];
+        const height = dot(b, v) / dot(b, b);
+        least = Math.min(least, dot(v, v) - height * dot(b, v));
+      }
+      return least;
+    };
+    // Two errors are where χ² has grown by 4.
+    expect(chiSquare(width + 2 * widthError)).toBeGreaterThan(3.2);
+    expect(chiSquare(width + 2 * widthError)).toBeLessThan(4.8);
   });
 });
 
