@@ -9,7 +9,7 @@ export interface CurveModel {
   /** The value of each term at x, without its coefficient. */
   terms(shape: readonly number[], x: number): readonly number[];
   /** Whether slopes at one place say too little of what lies beside it: a curve with kinks, a step between points. */
-  readonly isUneven?: boolean | undefined;
+  readonly isUneven?: "kinks" | "step" | undefined;
 }
 
 /** Points with the standard error of each. */
@@ -120,7 +120,8 @@ export function chiSquareAt(model: CurveModel, points: FitPoints, shape: readonl
 
 /**
  * Standard errors of shape parameters and coefficients, from the covariance (JᵀWJ)⁻¹. Of a curve that is uneven the
- * larger of those and of half the way to where χ² has grown by 4. Undefined where the points do not determine every
+ * larger of those and of two thirds of the way to where χ² has grown by 2.25, with kinks also of those from differences over
+ * one error. Undefined where the points do not determine every
  * parameter.
  */
 export function standardErrors(
@@ -130,21 +131,23 @@ export function standardErrors(
   search: ShapeSearch,
 ): number[] | undefined {
   const errors = errorsFrom(jacobianOf(model, fitted, points, search.scales));
-  if (errors === undefined || model.isUneven !== true) return errors;
+  if (errors === undefined || model.isUneven === undefined) return errors;
   const all = [...fitted.shape, ...fitted.coefficients];
   const contour = fitted.shape.flatMap((_, k) =>
-    [1, -1].flatMap((way) => contourPoint(model, fitted, points, search, k, 2 * way * (errors[k] ?? NaN))),
+    [1, -1].flatMap((way) => contourPoint(model, fitted, points, search, k, RISE_ERRORS * way * (errors[k] ?? NaN))),
   );
+  const wide = errors.slice(0, fitted.shape.length).map((error) => error / SLOPE_STEP);
+  const over = model.isUneven === "kinks" ? errorsFrom(jacobianOf(model, fitted, points, wide)) : errors;
   return errors.map((error, k) =>
-    Math.max(error, ...contour.map((at) => Math.abs((at[k] ?? NaN) - (all[k] ?? NaN)) / 2)),
+    Math.max(error, over?.[k] ?? NaN, ...contour.map((at) => Math.abs((at[k] ?? NaN) - (all[k] ?? NaN)) / RISE_ERRORS)),
   );
 }
 
-/** χ² grows by 4 over two standard errors, to so much of that, after so many rounds at most. */
-const [RISE, NEAR_RISE, RISE_ROUNDS] = [4, 0.1, 6];
+/** χ² grows by 2.25 over 1.5 standard errors: to a tenth of that, after so many rounds at most. */
+const [RISE_ERRORS, RISE, NEAR_RISE, RISE_ROUNDS] = [1.5, 2.25, 0.1, 6];
 
 /**
- * All parameters where shape parameter k is so far off that χ² has grown by 4, the others being the best for that; none
+ * All parameters where shape parameter k is so far off that χ² has grown by 2.25, the others being the best for that; none
  * where the range of the parameter ends before.
  */
 function contourPoint(

@@ -61,7 +61,7 @@ export function fitPeak(x: readonly number[], y: readonly number[], options: Pea
       const height = profile((at - centre) / fwhm, mixing);
       return isSloped ? [height, 1, at - middle] : [height, 1];
     },
-    isUneven: shape === "darwin",
+    isUneven: shape === "darwin" ? "kinks" : undefined,
   };
   const parameters = (mix === undefined ? 2 : 3) + (isSloped ? 3 : 2);
   const found = findFeature(x, y, common, {

@@ -63,7 +63,7 @@ export function fitStep(x: readonly number[], y: readonly number[], options: Ste
       return [step, 1, ramp, parabola].slice(0, terms);
     },
     // Of a step that is narrow against the distance of the points little changes with its width.
-    isUneven: true,
+    isUneven: "step",
   };
   const found = findFeature(x, y, common, {
     model,

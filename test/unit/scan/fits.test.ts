@@ -149,9 +149,9 @@ describe("fitStep", () => {
       }
       return least;
     };
-    // Two errors are where χ² has grown by 4.
-    expect(chiSquare(width + 2 * widthError)).toBeGreaterThan(3.2);
-    expect(chiSquare(width + 2 * widthError)).toBeLessThan(4.8);
+    // 1.5 errors are where χ² has grown by 2.25.
+    expect(chiSquare(width + 1.5 * widthError)).toBeGreaterThan(1.9);
+    expect(chiSquare(width + 1.5 * widthError)).toBeLessThan(2.6);
   });
 });
 
