@@ -71,7 +71,8 @@ function binMean(means: ReturnType<typeof meansByBin>, bin: number, n: number): 
 }
 
 /** The same of the rows near a pixel alone: light is not even along a line. */
-function nearMean({ along, across, photons, use }: LineMap, bins: Int32Array, out: Uint8Array, i: number): number {
+function nearMean(map: LineMap, bins: Int32Array, out: Uint8Array, i: number): number {
+  const { along, across, photons, use } = map;
   const [column, row, bin] = [i % along, Math.floor(i / along), bins[i] ?? NaN];
   const [sums, pixels] = [
     [0, 0, 0],
