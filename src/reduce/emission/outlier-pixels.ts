@@ -91,7 +91,7 @@ function nearMean(map: LineMap, bins: Int32Array, out: Uint8Array, i: number): n
   return Math.max(...sums.map((sum, k) => sum / Math.max(1, pixels[k] ?? 0)));
 }
 
-/** Chance of n photons and more where `mean` are expected; 1 below the mean. An upper bound, close where it is small. */
+/** Chance of n photons and more where `mean` are expected; 1 below it. An upper bound, close where it is small. */
 function poissonTail(n: number, mean: number): number {
   if (n <= mean) return 1;
   if (mean === 0) return 0;

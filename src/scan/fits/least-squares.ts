@@ -120,9 +120,8 @@ export function chiSquareAt(model: CurveModel, points: FitPoints, shape: readonl
 
 /**
  * Standard errors of shape parameters and coefficients, from the covariance (JᵀWJ)⁻¹. Of a curve that is uneven the
- * larger of those and of two thirds of the way to where χ² has grown by 2.25, with kinks also of those from differences over
- * one error. Undefined where the points do not determine every
- * parameter.
+ * larger of those and of two thirds of the way to where χ² has grown by 2.25, with kinks also of those from differences
+ * over one error. Undefined where the points do not determine every parameter.
  */
 export function standardErrors(
   model: CurveModel,
@@ -147,8 +146,8 @@ export function standardErrors(
 const [RISE_ERRORS, RISE, NEAR_RISE, RISE_ROUNDS] = [1.5, 2.25, 0.1, 6];
 
 /**
- * All parameters where shape parameter k is so far off that χ² has grown by 2.25, the others being the best for that; none
- * where the range of the parameter ends before.
+ * All parameters where shape parameter k is so far off that χ² has grown by 2.25, the others being the best for that;
+ * none where the range of the parameter ends before.
  */
 function contourPoint(
   model: CurveModel,
