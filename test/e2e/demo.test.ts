@@ -134,7 +134,7 @@ describe("the demo", () => {
 
   it.each([
     ["no-such.h5", "FILE_NOT_FOUND", 1],
-    [fileURLToPath(import.meta.url), "BAD_URL", 2],
+    [fileURLToPath(import.meta.url), "NOT_HDF5", 1],
     ["ftp://x", "BAD_URL", 2],
   ])("says what is wrong with %s: %s", async (source, code, exit) => {
     const run = await sacla(folder, ["demo", "--json", "--out", "never.html", source]);
