@@ -16,6 +16,17 @@ import { childrenOf } from "../test/support/processes.ts";
 /** An octal of the simulated facility. */
 const octalDetector = "MPCCD-8N0-3-002";
 
+const look: Omit<CallParams<"page.live">, "bl" | "detId" | "after" | "waitMs"> = {
+  dark: null,
+  mean: 1,
+  what: "all",
+  hits: null,
+  region: null,
+  side: 800,
+  rois: [],
+  profile: null,
+};
+
 const [viewers = "20", seconds = "20", warmUp = "20"] = process.argv.slice(2);
 const folder = mkdtempSync(join(tmpdir(), "sacla-bench-"));
 await buildPage();
@@ -89,17 +100,6 @@ function processorMs(): Record<string, number> {
   }
   return found;
 }
-
-const look: Omit<CallParams<"page.live">, "bl" | "detId" | "after" | "waitMs"> = {
-  dark: null,
-  mean: 1,
-  what: "all",
-  hits: null,
-  region: null,
-  side: 800,
-  rois: [],
-  profile: null,
-};
 
 /** Asks as a page does. */
 async function watch(signal: AbortSignal): Promise<void> {
