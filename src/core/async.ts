@@ -37,6 +37,29 @@ function aborted(signal: AbortSignal): SaclaError {
   return new SaclaError("ABORTED", "Stopped because the caller's signal was aborted.", { cause: signal.reason });
 }
 
+const listeners = new WeakMap<AbortSignal, Set<() => void>>();
+
+/**
+ * Has `listener` called when the signal fires, until {@link offAbort}. Programs give one signal to many calls at once,
+ * and Node.js warns of more than ten listeners as of a leak: so there is one for all of them.
+ */
+export function onAbort(signal: AbortSignal | undefined, listener: () => void): void {
+  if (signal === undefined) return;
+  const known = listeners.get(signal);
+  known?.add(listener);
+  if (known !== undefined) return;
+  const all = new Set([listener]);
+  listeners.set(signal, all);
+  const callAll = (): void => {
+    for (const each of all) each();
+  };
+  signal.addEventListener("abort", callAll, { once: true });
+}
+
+export function offAbort(signal: AbortSignal | undefined, listener: () => void): void {
+  if (signal !== undefined) listeners.get(signal)?.delete(listener);
+}
+
 /** Waits `ms` milliseconds. @throws ABORTED when the signal fires first */
 export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   throwIfAborted(signal);
@@ -47,10 +70,10 @@ export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
       if (signal !== undefined) reject(aborted(signal));
     };
     function done(): void {
-      signal?.removeEventListener("abort", stop);
+      offAbort(signal, stop);
       resolve();
     }
-    signal?.addEventListener("abort", stop, { once: true });
+    onAbort(signal, stop);
   });
 }
 
@@ -77,7 +100,7 @@ export class BoundedWaits {
 
   constructor(options: CallOptions & { readonly memory?: unknown }) {
     this.#options = resolveOptions("call", options, streamChecks);
-    options.signal?.addEventListener("abort", this.#onAbort);
+    onAbort(options.signal, this.#onAbort);
   }
 
   async run<T>(what: string, work: () => Promise<T> | T): Promise<T> {
@@ -98,7 +121,7 @@ export class BoundedWaits {
   }
 
   end(): void {
-    this.#options.signal?.removeEventListener("abort", this.#onAbort);
+    offAbort(this.#options.signal, this.#onAbort);
   }
 
   readonly #onAbort = (): void => {

@@ -1,4 +1,4 @@
-import { sleep, throwIfAborted } from "./async.ts";
+import { offAbort, onAbort, sleep, throwIfAborted } from "./async.ts";
 import { asFinite } from "./guards.ts";
 
 /** What simulated and replayed facilities take their time from. */
@@ -53,12 +53,12 @@ export class VirtualClock implements Clock {
       await new Promise<void>((resolve) => {
         const wake = (): void => {
           this.#waiting.delete(waiter);
-          signal?.removeEventListener("abort", wake);
+          offAbort(signal, wake);
           resolve();
         };
         const waiter = { seconds, wake };
         this.#waiting.add(waiter);
-        signal?.addEventListener("abort", wake, { once: true });
+        onAbort(signal, wake);
       });
     }
     throwIfAborted(signal);

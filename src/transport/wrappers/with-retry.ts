@@ -1,4 +1,13 @@
-import { bounded, type CallOptions, MAX_TIMEOUT_MS, milliseconds, sleep, throwIfAborted } from "../../core/async.ts";
+import {
+  bounded,
+  type CallOptions,
+  MAX_TIMEOUT_MS,
+  milliseconds,
+  offAbort,
+  onAbort,
+  sleep,
+  throwIfAborted,
+} from "../../core/async.ts";
 import { isSaclaError, SaclaError } from "../../core/errors.ts";
 import { integer, optional, type Resolved, resolveOptions } from "../../core/options.ts";
 import { Random } from "../../core/random.ts";
@@ -212,11 +221,11 @@ class Attempt {
     // By hand, not AbortSignal.any: a long-lived signal would keep a trace of each of a million questions.
     this.#stop = () => this.#own.abort(outer?.reason);
     if (outer?.aborted === true) this.#stop();
-    else outer?.addEventListener("abort", this.#stop, { once: true });
+    else onAbort(outer, this.#stop);
   }
 
   end(): void {
-    this.#outer?.removeEventListener("abort", this.#stop);
+    offAbort(this.#outer, this.#stop);
     this.#own.abort();
   }
 }

@@ -35,6 +35,18 @@ describe("bounded", () => {
   });
 });
 
+it("takes one signal for many calls at once without a warning of Node.js", async () => {
+  const warnings: Error[] = [];
+  const note = (warning: Error): void => void warnings.push(warning);
+  process.on("warning", note);
+  const { signal } = new AbortController();
+  const calls = Array.from({ length: 20 }, () => bounded("a call", { signal }, () => sleep(1, signal)));
+  await Promise.all(calls);
+  await sleep(1);
+  process.off("warning", note);
+  expect(warnings).toEqual([]);
+});
+
 describe("readAhead", () => {
   /** Counts 0, 1, 2 … and keeps account of what is in being. */
   function counting(count: number, failAt = Infinity) {
