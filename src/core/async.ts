@@ -37,27 +37,36 @@ function aborted(signal: AbortSignal): SaclaError {
   return new SaclaError("ABORTED", "Stopped because the caller's signal was aborted.", { cause: signal.reason });
 }
 
-const listeners = new WeakMap<AbortSignal, Set<() => void>>();
+const listeners = new WeakMap<AbortSignal, { readonly all: Set<() => void>; readonly callAll: () => void }>();
 
 /**
- * Has `listener` called when the signal fires, until {@link offAbort}. Programs give one signal to many calls at once,
- * and Node.js warns of more than ten listeners as of a leak: so there is one for all of them.
+ * Has `listener` called when the signal fires, until {@link offAbort}; never when it has fired before. Programs give
+ * one signal to many calls at once, and Node.js warns of more than ten listeners as of a leak: so there is one for all
+ * of them.
  */
 export function onAbort(signal: AbortSignal | undefined, listener: () => void): void {
   if (signal === undefined) return;
   const known = listeners.get(signal);
-  known?.add(listener);
+  known?.all.add(listener);
   if (known !== undefined) return;
   const all = new Set([listener]);
-  listeners.set(signal, all);
   const callAll = (): void => {
     for (const each of all) each();
   };
+  listeners.set(signal, { all, callAll });
   signal.addEventListener("abort", callAll, { once: true });
 }
 
+/**
+ * Ends {@link onAbort}. With the last listener goes the one of all: Node.js never frees a signal of `AbortSignal.any`
+ * that has one.
+ */
 export function offAbort(signal: AbortSignal | undefined, listener: () => void): void {
-  if (signal !== undefined) listeners.get(signal)?.delete(listener);
+  const known = signal === undefined ? undefined : listeners.get(signal);
+  known?.all.delete(listener);
+  if (signal === undefined || known === undefined || known.all.size > 0) return;
+  signal.removeEventListener("abort", known.callAll);
+  listeners.delete(signal);
 }
 
 /** Waits `ms` milliseconds. @throws ABORTED when the signal fires first */

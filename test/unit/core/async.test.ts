@@ -1,5 +1,7 @@
+import { getEventListeners } from "node:events";
 import { describe, expect, it } from "vitest";
 import { bounded, readAhead, sleep } from "../../../src/core/async.ts";
+import { VirtualClock } from "../../../src/core/clock.ts";
 
 describe("bounded", () => {
   it("gives the answer, and leaves no listener or timer behind", async () => {
@@ -45,6 +47,19 @@ it("takes one signal for many calls at once without a warning of Node.js", async
   await sleep(1);
   process.off("warning", note);
   expect(warnings).toEqual([]);
+});
+
+it("leaves no listener on a signal whose calls have ended, as Node.js never frees some signals with one", async () => {
+  const signal = AbortSignal.any([new AbortController().signal]);
+  const calls = Array.from({ length: 3 }, (_, ms) => bounded("a call", { signal }, () => sleep(ms, signal)));
+  expect(getEventListeners(signal, "abort")).toHaveLength(1);
+  await Promise.all(calls);
+  expect(getEventListeners(signal, "abort")).toEqual([]);
+  const clock = new VirtualClock();
+  const waiting = clock.until(5, signal);
+  clock.advance(5);
+  await waiting;
+  expect(getEventListeners(signal, "abort")).toEqual([]);
 });
 
 describe("readAhead", () => {
