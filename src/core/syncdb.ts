@@ -29,10 +29,10 @@ export interface Column {
   readonly status: Uint8Array;
 }
 
-/** A unit begins with a letter or one of a few signs: `5,03nC`, `1.000,5`, `5e-9 x 2` and `10:30` are no values. */
+/** A unit begins with a letter or one of a few signs: `5,03nC`, `1.000,5`, `5±1nC` and `10:30` are no values. */
 const numberWithUnit = /^\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*((?:[\p{L}%‰°"'/([].*)?)$/su;
-/** Of a number of another base, as `0x10`. */
-const otherBase = /^\s*[+-]?0[xob][\da-f]/i;
+/** A number of another base begins so, as `0x10`; `0bar` and `0oC` do not: they are 0 with a unit. */
+const otherBase = /^\s*[+-]?0(?:x[\da-f]|o[0-7]|b[01])/i;
 
 /**
  * Reads the text form of a SyncDB value: `7.22600e-02V`, `1234pulse`, `0`, `not-converged`, `saturated`.
