@@ -33,7 +33,7 @@ export interface EmissionSpectrum {
   readonly outside: number;
   /**
    * Pixels left out because they, or one next to them, had many more photons than others of their energy: tracks of
-   * cosmic particles, hot pixels.
+   * cosmic particles, hot pixels. Those outside `across`, and those that `mask` leaves out, do not count.
    */
   readonly outliers: number;
 }
@@ -68,7 +68,9 @@ export function emissionSpectrum(
   const map = lineMap(photons, curve.axis, mask);
   const out = outlierPixels(map, curve, width);
   const use = map.use.map((used, i) => (out[i] === 1 ? 0 : used));
-  return { ...binned({ ...map, use }, curve, [first, end], width), outliers: out.reduce((sum, one) => sum + one, 0) };
+  let outliers = 0;
+  for (let i = first * map.along; i < end * map.along; i++) if (out[i] === 1 && map.use[i] === 1) outliers++;
+  return { ...binned({ ...map, use }, curve, [first, end], width), outliers };
 }
 
 function binned(

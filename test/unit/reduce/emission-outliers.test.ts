@@ -51,3 +51,16 @@ it("a spectrum is without the tracks of cosmic particles, and keeps a line howev
       expect(Math.abs(value - (clean.perEv[k] ?? NaN))).toBeLessThan(2 * (error[k] ?? NaN));
   }
 });
+
+it("outliers are counted among the pixels that would have been used", () => {
+  const photons = lineOf(100);
+  photons[25 * columns + 40] = 100;
+  const image = ndarray(photons, [rows, columns]);
+  // The hot pixel is left out with two pixels around it on each side.
+  expect(emissionSpectrum(image, curve).outliers).toBe(25);
+  const use = new Uint8Array(rows * columns).fill(1);
+  for (let row = 0; row < rows; row++) use[row * columns + 38] = 0;
+  expect(emissionSpectrum(image, curve, { mask: ndarray(use, [rows, columns]) }).outliers).toBe(20);
+  expect(emissionSpectrum(image, curve, { across: [24, 64] }).outliers).toBe(20);
+  expect(emissionSpectrum(image, curve, { across: [40, 64] }).outliers).toBe(0);
+});
