@@ -164,8 +164,11 @@ export class Shots implements ShotStream<KeepableShot> {
         throwIfAborted(this.#options.signal);
         const [gap] = missing;
         if (gap !== undefined && this.#options.missing === "error") {
-          const said = gap.reason === "frame-missing" ? undefined : await this.#whyNot(plan, gap.detId, shot.tag);
-          const plain = `${gap.detId} has no image for tag ${shot.tag} of run ${plan.run}.`;
+          const isLost = gap.reason !== "frame-missing";
+          const said = isLost ? await this.#whyNot(plan, gap.detId, shot.tag) : undefined;
+          throwIfAborted(this.#options.signal);
+          const why = isLost ? ` (${gap.reason})` : "";
+          const plain = `${gap.detId} has no image for tag ${shot.tag} of run ${plan.run}${why}.`;
           throw new APIError("FRAME_MISSING", said ?? plain, { details: { ...gap, tag: shot.tag } });
         }
         settled++;
@@ -184,7 +187,7 @@ export class Shots implements ShotStream<KeepableShot> {
     }
   }
 
-  /** What the source says of an image that was lost: a stream has only the reason, in one word. */
+  /** What the source says of an image that was lost, if it does: a stream has only the reason, in one word. */
   async #whyNot({ bl, run }: Plan, detId: string, tag: number): Promise<string | undefined> {
     try {
       await this.#endpoint.call("st.collect", { bl, runs: [run], detId, tag }, { signal: this.#options.signal });

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { SaclaError } from "../../../src/core/errors.ts";
 import type { Ledger } from "../../../src/core/ledger.ts";
 import type { Shot } from "../../../src/core/shots.ts";
 import { TagList } from "../../../src/core/tags.ts";
@@ -59,6 +60,38 @@ describe("shots", () => {
       message: expect.stringContaining("1006"),
     });
     expect(shots.ledger).toEqual({ asked: 6, used: 3, dropped: [{ reason: "not-read", tags: [1006, 1008, 1010] }] });
+  });
+
+  it("name the reason of a lost image in the source's words, else in one word, unless the caller has stopped", async () => {
+    const lost = (later: () => boolean): St => {
+      const source = tinySource();
+      let isAsked = false;
+      return open(
+        Object.assign(source, {
+          readFrame: () => {
+            if (isAsked) return later();
+            isAsked = true;
+            throw new SaclaError("FRAME_MISSING", "Once.", { details: { reason: "frame-partly-written" } });
+          },
+        }),
+      );
+    };
+    const messageOf = async (st: St, signal?: AbortSignal): Promise<unknown> => {
+      const shots = st.shots({ run, detectors: [`${dual}-1`], tags: [1000], missing: "error", signal });
+      return await collect(shots, (shot) => shot.tag).catch((error: unknown) => error);
+    };
+    const says = (): never => {
+      throw new SaclaError("FRAME_MISSING", "Half of it is written.");
+    };
+    expect(await messageOf(lost(says))).toMatchObject({ message: "Half of it is written." });
+    const plain = `${dual}-1 has no image for tag 1000 of run 10 (frame-partly-written).`;
+    expect(await messageOf(lost(() => true))).toMatchObject({ code: "FRAME_MISSING", message: plain });
+    const controller = new AbortController();
+    const stops = lost(() => {
+      controller.abort();
+      return true;
+    });
+    expect(await messageOf(stops, controller.signal)).toMatchObject({ code: "ABORTED" });
   });
 
   it("give signals alone without touching an image", async () => {
