@@ -56,7 +56,7 @@ export function resolveAssembly(sensors: readonly DetectorInfo[], options: Assem
     pixelSizeUm: optional(finite(Number.MIN_VALUE)),
     gapValue: optional(numberOrNan, Number.NaN),
     masks: any,
-    unplaced: any,
+    unplaced: optional(sensorIds),
     relativeGain: optional(flag, true),
   });
   const geometries = sensors.map(geometryOf);
@@ -73,6 +73,11 @@ export function resolveAssembly(sensors: readonly DetectorInfo[], options: Assem
     placements,
     gains: gainsOf(sensors, relativeGain),
   };
+}
+
+function sensorIds(name: string, value: unknown): readonly string[] {
+  if (Array.isArray(value) && value.every((id) => typeof id === "string")) return value;
+  throw badArgument(name, value, "a list of sensor ids");
 }
 
 function numberOrNan(name: string, value: unknown): number {

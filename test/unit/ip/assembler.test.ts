@@ -329,6 +329,11 @@ describe("what Assembler refuses", () => {
       () => new Assembler([good], { view, masks: { z: new Uint8Array(16) } }),
       /^BAD_ARGUMENT.*masks is "z".*one of a/,
     ],
+    [
+      "an id for a list of ids",
+      () => new Assembler([good], { view, unplaced: "b" as never }),
+      /^BAD_ARGUMENT.*unplaced is "b".*a list of sensor ids/,
+    ],
     ["too few images", () => make(good).assemble([]), /^BAD_ARGUMENT.*0 entries.*1 sensors/],
     ["an image for nobody", () => make(good).assemble({ z: pixels }), /^BAD_ARGUMENT.*images is "z"/],
     ["an image of another length", () => make(good).assemble([new Float32Array(17)]), /^BAD_ARGUMENT.*a has 17 pixels/],
