@@ -30,6 +30,7 @@ interface Case {
   readonly bl: number;
   readonly run: number;
   readonly ids: readonly string[];
+  /** Place of the first shot in the run. */
   readonly from: number;
 }
 

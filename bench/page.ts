@@ -1,7 +1,6 @@
 /**
  * From the shot to the pixels of the page: an octal of the simulated facility, the page open in Chromium, and viewers besides, of
- * which one takes nothing. `npm run bench:page [VIEWERS] [SECONDS]
- * [SECONDS BEFORE]`
+ * which one takes nothing. `npm run bench:page [VIEWERS] [SECONDS] [SECONDS OF WARM-UP]`
  */
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";

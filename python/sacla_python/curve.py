@@ -5,7 +5,7 @@ import hmac
 import json
 import secrets
 from base64 import urlsafe_b64encode
-from typing import Optional
+from typing import Any, Optional
 
 from .errors import SaclaError
 
@@ -26,14 +26,14 @@ class CurveKeys:
                 "BAD_TEXT", f"SACLA_KEY_FILE names {path}, which is no file of keys: {type(error).__name__}."
             ) from error
 
-    def use(self, socket: "object") -> None:
+    def use(self, socket: Any) -> None:
         """Before the socket connects: it is encrypted, and named so that the server knows whose it is."""
         socket.curve_serverkey, socket.curve_publickey, socket.curve_secretkey = self.server, self.public, self._own
         if self._shared is not None:
             named = self.public + secrets.token_urlsafe(16).encode("ascii")
             socket.routing_id = named + self._mac(b"sacla 1 " + named)
 
-    def proof(self, socket: "object", key: str) -> Optional[str]:
+    def proof(self, socket: Any, key: str) -> Optional[str]:
         """For a call that changes something, with this idempotency key; None where cryptography is not installed."""
         if self._shared is None:
             return None

@@ -127,4 +127,3 @@ class _Kept:
     def __del__(self) -> None:
         if self.process == os.getpid():
             self.socket.close(linger=0)
-

@@ -1,7 +1,10 @@
 /**
- * For drawing a number with given chances in constant time: Walker's alias method, built as by Vose (1991). Fills `out`
- * (at most 65 536 entries, as many as `weights`), each the chance in 65536ths that a ticket for a number stays with it,
- * times 65536, plus the number that it goes to otherwise. Gives the sum of the weights.
+ * Fills `out` with a table for drawing one of n numbers with given chances in constant time: Walker's alias method,
+ * built as by Vose (1991). To draw, take a random k from 0 to n − 1 and a random 16-bit number: the result is k where
+ * that number is below the upper 16 bits of `out[k]`, else the lower 16 bits of `out[k]`.
+ * @param weights - in proportion to the chances; at most 65 536
+ * @param out - as many
+ * @returns the sum of the weights
  */
 export function aliasTable(weights: Float32Array | Float64Array, out: Uint32Array): number {
   const n = weights.length;

@@ -170,6 +170,7 @@ function isHead(head: unknown): head is Head {
   return isRecord(head) && typeof head["began"] === "number" && isRecord(head["rests"]);
 }
 
+/** Whether a process that opens the facility gets it with its runs and shots. */
 function goesOn(lines: readonly Line[], usedMs: number): boolean {
   const hasRuns = lines.some((line) => "name" in line && line.name === "startRun");
   return (hasRuns && Date.now() - usedMs < 1000 * RUNS_KEPT_SECONDS) || someAreThere(lines, usedMs);

@@ -20,6 +20,7 @@ const { xsize, ysize } = mpccdParameters;
 
 /** Beyond this many σ a ring or spot is left out. */
 const REACH = 5;
+/** Rings are listed by radius in steps of this, so that a pixel takes the exponential of those alone that reach it. */
 const CELL_UM = 500;
 const noRings: readonly number[] = [];
 

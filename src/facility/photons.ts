@@ -12,6 +12,7 @@ export const SHARING_SIZE = 4096;
  * y; negative: to the left / up.
  *
  * @param cloudUm - rms width of the charge cloud
+ * @returns the two shares of each place in turn
  */
 export function chargeSharing(cloudUm: number): Float32Array {
   const leaks = new Float32Array(2 * SHARING_SIZE);

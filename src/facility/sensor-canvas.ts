@@ -61,7 +61,7 @@ const PIXELS = xsize * ysize;
 const DARK_BYTES = 4 * PIXELS;
 const LIGHT_BYTES = Arena.bytesFor([4 * PIXELS, 4 * PIXELS, PIXELS, PIXELS, 8 * ysize]);
 
-/** A pattern in the memory of the kernel. Arrays stay true until 24 other sensors have been lit. */
+/** A pattern in the memory of the kernel: overwritten when {@link SENSORS_KEPT} others have been used. */
 export interface Light extends Pattern {
   /** Expected photons of each row. */
   readonly rowTotals: Float64Array;
@@ -128,14 +128,17 @@ export class SensorCanvas {
     this.#light = new RecentTables(SENSORS_KEPT, () => arena.allocate(LIGHT_BYTES));
   }
 
-  /** What a sensor gives without light. Its arrays stay true until 24 other sensors have been asked for. */
+  /** What a sensor gives without light. The pedestal is overwritten when {@link SENSORS_KEPT} others have been used. */
   dark(sensorId: string): DarkPattern {
     return this.#dark.get(sensorId, (address) =>
       makeDarkPattern(sensorId, new Float32Array(this.#arena.memory.buffer, address, PIXELS)),
     );
   }
 
-  /** A pattern with its tables. */
+  /**
+   * A pattern with its tables.
+   * @param make - makes the pattern where that of `key` is not there
+   */
   light(key: string, make: () => Pattern): Light {
     return this.#light.get(key, (address) => this.#lightAt(address, make()));
   }
@@ -244,7 +247,7 @@ function fillPoissonTables(out: Uint32Array): void {
   }
 }
 
-/** The values used last, in so many places of memory, each made again when its place has gone to another. */
+/** The values used last, in a fixed number of places of memory: one whose place another has taken is made again. */
 class RecentTables<T> {
   readonly #entries = new Map<string, { readonly value: T; readonly address: number; usedAt: number }>();
   readonly #most: number;

@@ -51,8 +51,8 @@ export interface CrystfelPanel {
   /** Path of the images in the data file; null: CrystFEL's own default. */
   readonly dataPath: string | null;
   /**
-   * What the axes of the array of images are, from `dim0`, `dim1`, …: `%` the shots, `ss` the rows, `fs` the columns of
-   * the file, a number the one place of it. Absent: CrystFEL's own default, [ss, fs].
+   * What the axes of the array of images are, from `dim0`, `dim1`, …: `%` the shots, `ss` the rows, `fs` the columns; a
+   * number is the index that is read on that axis. Absent: CrystFEL's own default, [ss, fs].
    */
   readonly dims?: readonly CrystfelDim[];
   /** Path of the mask, in the data file or in `mask_file`; null without. */
@@ -166,6 +166,7 @@ function placeOf(panel: Block): CrystfelPanel {
   };
 }
 
+/** @throws BAD_TEXT when an axis is missing, or `ss` and `fs` are not there once each */
 function dimsOf(panel: Block): { readonly dims?: readonly CrystfelDim[] } {
   const count = [...panel.entries.keys()].filter((key) => /^dim\d+$/.test(key)).length;
   if (count === 0) return {};

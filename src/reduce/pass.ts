@@ -97,7 +97,7 @@ export class ReducePass<R extends Reducers> {
     for (let first = 0; first < shots.length; first += GROUP) {
       throwIfAborted(signal);
       const group = Array.from({ length: Math.min(GROUP, shots.length - first) }, (_, k) => shots.shot(first + k));
-      // A steady chain drops none.
+      // A steady chain drops none: it is asked so that it refuses shots without the signals that it needs.
       for (const shot of group) this.#chain?.reject(shot);
       for (const { spec, data } of shots.sensors) this.#stackFeed(spec, data).addGroup(data, first, group);
       for (const shot of group) {

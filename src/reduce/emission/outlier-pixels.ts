@@ -9,12 +9,14 @@ const [NEAR_ROWS, NEXT_ROWS] = [16, 2];
 /** Pixels around an outlier that are left out with it: a cosmic particle leaves a track. */
 const AROUND = 2;
 const ROUNDS = 4;
-/** Of more than this share of the pixels the curve is wrong, and not the pixels. */
+/** Where more than this share of the pixels would be left out, the curve is wrong and not the pixels: none is. */
 const MOST_OUTLIERS = 0.02;
 
 /**
  * Pixels with many more photons than others of their energy, and those around them, marked 1: tracks of cosmic
  * particles, hot pixels. Light of one energy lies along the whole curve, so a few pixels of it do not stand out.
+ * @param binEv - width of the bins of energy that are compared
+ * @returns as `map.photons`: along the dispersion first
  */
 export function outlierPixels(map: LineMap, curve: EmissionCurve, binEv: number): Uint8Array {
   const { along, across, photons, use } = map;
@@ -44,6 +46,7 @@ export function outlierPixels(map: LineMap, curve: EmissionCurve, binEv: number)
   return share > MOST_OUTLIERS ? out.fill(0) : out;
 }
 
+/** Photons and number of the pixels of each bin that are used and no outliers so far. */
 function meansByBin({ photons, use }: LineMap, bins: Int32Array, out: Uint8Array) {
   const means = new Map<number, { photons: number; pixels: number }>();
   for (let i = 0; i < photons.length; i++) {

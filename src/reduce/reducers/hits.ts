@@ -57,6 +57,7 @@ export function hits(options: HitOptions): Reducer<Hits> {
     accumulator: ({ rows, columns }: ImageSpec, dark: Float64Array | undefined) =>
       new LitCounts(threshold, dark, rows * columns),
   };
+  // One for each sensor: the dark of the sensor is copied beside it once.
   const made = new Map<string, Float32Array>();
   const imageFor = (detId: string, pixels: Pixels, dark: Float64Array | undefined): Float32Array => {
     const known = made.get(detId);
