@@ -1,7 +1,7 @@
 import { Detectors } from "../core/detectors.ts";
 import type { Endpoint } from "../transport/endpoint.ts";
 
-/** So long a picture is waited for. */
+/** How long the first picture is waited for. */
 const SECONDS = 5;
 
 /**

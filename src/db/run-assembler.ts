@@ -25,6 +25,7 @@ export async function usableMasks(
 /**
  * The sensors that can be in one picture, and the ids of the others: those without a place, and without a gain where
  * others have one.
+ * @param relativeGain - as of an `Assembler`; false: a sensor without a gain is in the picture too
  */
 export function placedSensors(
   infos: readonly DetectorInfo[],

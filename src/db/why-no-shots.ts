@@ -2,8 +2,8 @@ import type { CallOptions } from "../core/async.ts";
 import type { Db } from "./db.ts";
 
 /**
- * Why no live shot comes: shots are taken in runs.
- * @param howToStart - what is told when no run is on
+ * Why no live shot comes, in words without a capital or a full stop: shots are taken in runs.
+ * @param howToStart - what is told when no run is on, such as "see sacla run start"
  */
 export async function whyNoShots(db: Db, bl: number, howToStart: string, options: CallOptions): Promise<string> {
   const run = await db.readRunnumberNewest(bl, options);

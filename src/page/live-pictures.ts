@@ -121,7 +121,7 @@ export class LivePictures {
     if (now - Math.max(this.#shotAt, this.#askedWhyAt) < QUIET_MS) return;
     this.#askedWhyAt = now;
     const limits = { signal: this.#ending.signal, timeoutMs: QUIET_MS };
-    whyNoShots(this.#source.db, this.#subject.bl, "one is started under Steer", limits).then(
+    whyNoShots(this.#source.db, this.#subject.bl, "start one under Steer", limits).then(
       (why) => {
         if (this.#shotAt < now) this.#quiet = why;
       },

@@ -156,8 +156,8 @@ export class PageDetector {
     shot: Pick<Shot, "tag" | "images">,
     axis: RadialAxis | null,
   ): Promise<Omit<NonNullable<PageFrame["numbers"]>, "tag">> {
-    this.#masks ??= (await this.#run.badPixels(this.#infos)).map(usable);
-    const rings = axis === null ? null : this.#profileFor(axis, this.#masks);
+    if (axis !== null) this.#masks ??= (await this.#run.badPixels(this.#infos)).map(usable);
+    const rings = axis === null ? null : this.#profileFor(axis, this.#masks ?? []);
     const results = await reduce(
       alone(shot),
       { adu: histogram(HISTOGRAM), ...(rings === null ? {} : { rings }) },

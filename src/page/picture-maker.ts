@@ -102,6 +102,7 @@ export class PictureMaker {
 
   /** Resolves when nothing is computed of the images any more: their memory can be used for a later shot. */
   async settled(): Promise<void> {
+    // While these are waited for, somebody may have asked for those of another axis.
     for (let n = -1; n < this.#numbers.size; ) {
       n = this.#numbers.size;
       await Promise.allSettled(this.#numbers.values());

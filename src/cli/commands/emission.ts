@@ -65,7 +65,7 @@ export const emission: AddCommand = (program, io) =>
       if (spectrum.outliers > 0)
         io.err(
           `${counted(spectrum.outliers, "pixel")} left out: they or pixels next to them have many more photons than ` +
-            "others of their energy (tracks of cosmic particles, hot pixels)",
+            "others of their energy (tracks of cosmic particles, hot pixels)\n",
         );
       if (options.out !== undefined) io.writeFile(options.out, csvOf(spectrum));
       const fit = fitOf(spectrum, curve, options.lines);

@@ -169,8 +169,7 @@ function groupsOnce(groups: readonly DetectorGroup[]): DetectorGroup[] {
   });
 }
 
-/** The same sensor, of which only a rectangle is kept: its position is that of the rectangle's corner. */
-/** Pixels to use (1), by sensor, of what is stored of them. */
+/** Pixels to use (1) of each sensor, cut to the ROI: shape [ysize, xsize] of what is stored. */
 async function masksOf(run: Run, infos: readonly DetectorInfo[], roi: Roi | null, options: CallOptions) {
   const masks = (await run.badPixels(infos, options)).map(usable);
   if (roi === null) return masks;
@@ -183,6 +182,7 @@ async function masksOf(run: Run, infos: readonly DetectorInfo[], roi: Roi | null
   });
 }
 
+/** The same sensor, of which only a rectangle is kept: its position is that of the rectangle's corner. */
 function cutInfo(info: DetectorInfo, roi: Roi): DetectorInfo {
   checkRoi(roi, info.ysize, info.xsize);
   const [ysize, xsize] = roiShape(roi);

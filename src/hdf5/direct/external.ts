@@ -11,7 +11,16 @@ export function foundBeside(hdf5Path: string, name: string): string | undefined 
   const isThere = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() === true;
   const beside = resolve(dirname(hdf5Path), name);
   if (isThere(beside)) return beside;
-  return [resolve(dirname(realpathSync(hdf5Path)), name), resolve(name)].find(isThere);
+  return [resolve(dirname(linkTarget(hdf5Path)), name), resolve(name)].find(isThere);
+}
+
+/** What a link of the file system leads to; the path itself when the file was moved away since it was opened. */
+function linkTarget(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
 }
 
 /** The first file that is not there or too short for its part; undefined when all of the bytes are there. */

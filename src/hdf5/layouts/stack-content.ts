@@ -54,7 +54,7 @@ export function cheetahContent(file: H5File): StackContent {
       pixelSizeYUm: high[i] ?? NaN,
       manipulatorShiftUm: 0,
     };
-    const info = { id: ids[i] ?? `cheetah-${i + 1}`, xsize: columns, ysize, absGain: null, geometry: usable(geometry) };
+    const info = { id: ids[i] ?? `cheetah-${i + 1}`, xsize: columns, ysize, absGain: null, geometry: placed(geometry) };
     return { info: { ...(recorded[i] ?? info), pixelType: "float32" as const }, row: i * ysize, column: 0 };
   });
   return {
@@ -95,8 +95,8 @@ function unitsIn(file: H5File, path: string, otherwise: number | null): number |
   return units > 0 && Number.isFinite(units) ? units : null;
 }
 
-/** A place that can be used; null for any other. */
-function usable(geometry: SensorGeometry): SensorGeometry | null {
+/** The place of a sensor; null when a part of it is no finite number, or a pixel has no size. */
+function placed(geometry: SensorGeometry): SensorGeometry | null {
   const { pixelSizeXUm, pixelSizeYUm } = geometry;
   return Object.values(geometry).every(Number.isFinite) && pixelSizeXUm > 0 && pixelSizeYUm > 0 ? geometry : null;
 }
@@ -231,7 +231,7 @@ function moduleGeometry(file: H5File, at: string): SensorGeometry | null {
     next = textOf(file, path, "depends_on") ?? ".";
   }
   const [x = NaN, y = NaN, z = NaN] = sums;
-  return usable({
+  return placed({
     posXUm: -x,
     posYUm: y,
     posZUm: -z + 0,

@@ -28,7 +28,10 @@ export interface DecayFit extends FitQuality {
   /** Rms width of the blur; × 2.355 is its full width at half maximum. */
   readonly width: number;
   readonly widthError: number;
-  /** Time in which the signal falls to 1/e. */
+  /**
+   * Time in which the signal falls to 1/e. When 3 · `lifetimeError` is more than `lifetime`, the scan shows no end of
+   * the change, and only a lower limit (3 σ) is known: lifetime / (1 + 3 · lifetimeError / lifetime).
+   */
   readonly lifetime: number;
   readonly lifetimeError: number;
   /** Of the decaying part at time zero, before the blur; negative for a loss of signal. */

@@ -41,6 +41,7 @@ export interface DelayScanFit extends FitQuality {
   /** Rms width of the rise: of the response, the pulses and what is left of the jitter. */
   readonly riseFs: number;
   readonly riseErrorFs: number;
+  /** As `lifetime` of {@link fitDecay}: only a lower limit is known when 3 · `lifetimeErrorFs` is more than it. */
   readonly lifetimeFs: number;
   readonly lifetimeErrorFs: number;
   /** Change on/off − 1 at time zero, before the blur, that decays. */

@@ -140,3 +140,19 @@ it("PageDetector keeps the places of the pixels from run to run of the same dete
   const before = await PageDetector.open(st, run, "MPCCD-8N0-3-002-1", null);
   expect(await PageDetector.open(st, next, "MPCCD-8N0-3-002", null, { before })).not.toBe(before);
 });
+
+it("PageDetector has the histogram where the bad pixels, which only a profile needs, cannot be had", async () => {
+  await using facility = await connect("sim:?clock=virtual");
+  const { db, st } = facility;
+  const run = await db.run(3, (await db.readRunnumberNewest(3)) - 1);
+  const badPixels = vi.spyOn(run, "badPixels").mockRejectedValue(new Error("not today"));
+  const id = "MPCCD-8N0-3-002-1";
+  const detector = await PageDetector.open(st, run, id, null);
+  for await (const { tag, images } of st.shots({ run, detectors: [id], tags: [(await run.tags()).at(-1) ?? NaN] })) {
+    const { histogram, profile } = await detector.numbers({ tag, images }, null);
+    expect([histogram.counts.some((count) => count > 0), profile]).toEqual([true, null]);
+    const axis = { unit: "r_mm", distanceMm: null, photonEnergyEv: null } as const;
+    await expect(detector.numbers({ tag, images }, axis)).rejects.toThrow("not today");
+  }
+  expect(badPixels).toHaveBeenCalledTimes(1);
+});

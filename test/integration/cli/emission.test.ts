@@ -1,0 +1,45 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, it, vi } from "vitest";
+import { cli } from "../../support/fake-io.ts";
+
+// Which pixels are outliers has tests of its own; a run with some would take minutes.
+vi.mock("../../../src/reduce/index.ts", async (original) => {
+  const real = await original<typeof import("../../../src/reduce/index.ts")>();
+  const emissionSpectrum: typeof real.emissionSpectrum = (...given) => ({
+    ...real.emissionSpectrum(...given),
+    outliers: 3,
+  });
+  return { ...real, emissionSpectrum };
+});
+
+it("sacla emission tells of pixels that are left out, in a line of its own", { timeout: 60_000 }, async () => {
+  const [rows, columns] = [1024, 512];
+  const curve = {
+    ...{ axis: "columns", rows, columns, middleEv: 10_000, halfEv: 50, middlePx: 511.5, halfPx: 511.5 },
+    ...{ coefficients: [255.5, 200, 0, 0, 0, 0], lines: [], blurRmsEv: 1, reducedChiSquare: 1, errorScale: 1 },
+    covariance: Array.from({ length: 6 }, () => [0, 0, 0, 0, 0, 0]),
+  };
+  const folder = mkdtempSync(join(tmpdir(), "sacla-emission-"));
+  try {
+    const path = join(folder, "curve.json");
+    writeFileSync(path, JSON.stringify(curve));
+    const sensor = "MPCCD-8N0-3-002-1";
+    const { err } = await cli([
+      "emission",
+      "newest",
+      sensor,
+      "--url",
+      "sim:?clock=virtual",
+      "--curve",
+      path,
+      "-n",
+      "2",
+    ]);
+    expect(err.split("\n")).toContainEqual(expect.stringMatching(/^3 pixels left out: .*\(.*hot pixels\)$/));
+    expect(err).toMatch(/\n$/);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
