@@ -25,7 +25,10 @@ function modulesOf(python: string): ReadonlySet<string> {
 }
 
 function listModules(python: string): string[] {
-  const program = "import pkgutil; print(*(m.name for m in pkgutil.iter_modules()))";
+  // A package without __init__.py (suitcase) is a folder alone.
+  const program = `import os, pkgutil, sys
+folders = (entry.name for path in sys.path if os.path.isdir(path) for entry in os.scandir(path) if entry.is_dir())
+print(*(m.name for m in pkgutil.iter_modules()), *folders)`;
   try {
     return execFileSync(python, ["-c", program], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] })
       .trim()

@@ -107,7 +107,8 @@ export class MadocaLink {
       `${this.#where} gave no answer to ${show(request)} within ${this.#timeoutMs} ms.`,
       { details: { request } },
     );
-    if (leftMs <= 0) throw late;
+    // Of a put that is sent in the last moment nobody would hear whether it was done.
+    if (leftMs <= this.#timeoutMs / 10) throw late;
     if (this.#isClosed) throw new SaclaError("CLOSED", `${request} was asked of a closed connection.`);
     const socket = this.#connected();
     let timer: NodeJS.Timeout | undefined;
