@@ -3,7 +3,7 @@ import { throwIfAborted } from "../core/async.ts";
 import { Detectors } from "../core/detectors.ts";
 import { isSaclaError, SaclaError, show } from "../core/errors.ts";
 import { asText, badArgument } from "../core/guards.ts";
-import { type Dropped, droppedWords, orderedLedger } from "../core/ledger.ts";
+import { type Dropped, droppedBecause, orderedLedger } from "../core/ledger.ts";
 import { any, finite, integer, optional, resolveOptions } from "../core/options.ts";
 import { tagRanges } from "../core/tag-ranges.ts";
 import type { TagList } from "../core/tags.ts";
@@ -162,7 +162,7 @@ async function selectShots(
   if (tags.length === 0)
     throw new SaclaError(
       "NO_SHOTS",
-      `None of the shots of run ${run.number} of beamline ${run.bl} is left to reduce: ${droppedWords(dropped)}.`,
+      `None of the shots of run ${run.number} of beamline ${run.bl} is left to reduce${droppedBecause(dropped)}.`,
       {
         details: { dropped: dropped.map(({ reason, tags: some }) => [reason, some.length]) },
       },

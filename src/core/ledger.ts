@@ -31,6 +31,11 @@ export function droppedWords(dropped: readonly Dropped[]): string {
   return dropped.map(({ reason, tags }) => `${tags.length} ${reason}`).join(", ");
 }
 
+/** The same behind a sentence: ": 60 dark, 3 condition"; empty when nothing was dropped. */
+export function droppedBecause(dropped: readonly Dropped[]): string {
+  return dropped.length === 0 ? "" : `: ${droppedWords(dropped)}`;
+}
+
 /** Keeps the account while shots pass by. */
 export class LedgerBook {
   #used = 0;

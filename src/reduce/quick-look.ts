@@ -2,7 +2,7 @@ import type { DetectorInfo } from "../core/detector.ts";
 import type { DetectorGroup } from "../core/detectors.ts";
 import { SaclaError } from "../core/errors.ts";
 import { asInteger } from "../core/guards.ts";
-import { droppedWords, type Ledger, mergeLedgers, onlyDropped } from "../core/ledger.ts";
+import { droppedBecause, type Ledger, mergeLedgers, onlyDropped } from "../core/ledger.ts";
 import type { PreciseImage } from "../core/ndarray.ts";
 import { any, defined, resolveOptions } from "../core/options.ts";
 import type { ShotStream } from "../core/shots.ts";
@@ -183,8 +183,8 @@ export async function averageSelected<R extends Record<string, Reducer<unknown>>
   if (ledger.used === 0) {
     throw new SaclaError(
       "NO_SHOTS",
-      `None of the ${ledger.asked} shots selected of run ${run.number} of beamline ${run.bl} could be used: ` +
-        `${droppedWords(ledger.dropped)}.`,
+      `None of the ${ledger.asked} shots selected of run ${run.number} of beamline ${run.bl} could be used` +
+        `${droppedBecause(ledger.dropped)}.`,
       { details: { ledger, selection: selected.ledger } },
     );
   }

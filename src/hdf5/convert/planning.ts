@@ -3,7 +3,7 @@ import type { DetectorInfo } from "../../core/detector.ts";
 import { type DetectorGroup, Detectors } from "../../core/detectors.ts";
 import { isSaclaError, SaclaError, showList } from "../../core/errors.ts";
 import { badArgument } from "../../core/guards.ts";
-import { droppedWords, type Ledger, LedgerBook } from "../../core/ledger.ts";
+import { droppedBecause, type Ledger, LedgerBook } from "../../core/ledger.ts";
 import { asImage } from "../../core/ndarray.ts";
 import { checkRoi, type Roi, roiShape } from "../../core/roi.ts";
 import { parseCondition, type Run, type RunTags } from "../../db/index.ts";
@@ -38,7 +38,7 @@ export async function planConversion(
   if (tags.length === 0) {
     throw new SaclaError(
       "NO_SHOTS",
-      `No shot of run ${run.number} is left to convert, of ${ledger.asked}: ${droppedWords(ledger.dropped)}.`,
+      `No shot of run ${run.number} is left to convert, of ${ledger.asked}${droppedBecause(ledger.dropped)}.`,
       {
         details: { ledger },
       },

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { LedgerBook, mergeLedgers } from "../../../src/core/ledger.ts";
+import { droppedBecause, LedgerBook, mergeLedgers } from "../../../src/core/ledger.ts";
 
 describe("LedgerBook", () => {
   it("accounts for every shot: asked is used and dropped, each reason with its tags", () => {
@@ -56,4 +56,14 @@ describe("mergeLedgers", () => {
     });
     expect(a.dropped[0]?.tags).toEqual([5, 6]);
   });
+});
+
+it("says the reasons of dropped shots behind a sentence, and nothing where there are none", () => {
+  expect(
+    droppedBecause([
+      { reason: "dark", tags: [1, 2] },
+      { reason: "condition", tags: [3] },
+    ]),
+  ).toBe(": 2 dark, 1 condition");
+  expect(droppedBecause([])).toBe("");
 });
