@@ -8,6 +8,7 @@ import { timeText, type Zone } from "../core/time-text.ts";
 import type { Run } from "../db/index.ts";
 import { Experiment } from "../ec/experiment.ts";
 import type { Endpoint } from "../transport/endpoint.ts";
+import { saysSimulated } from "../transport/simulated.ts";
 import { withNames } from "../transport/wrappers/with-names.ts";
 import type { Io } from "./io.ts";
 import { keptSim } from "./kept-sim.ts";
@@ -117,7 +118,7 @@ export function declare<O extends object, A extends readonly unknown[]>(
 
 /** Whether the simulated facility answers, here or from a server. */
 export async function isSimulated(source: Endpoint, signal: AbortSignal | undefined): Promise<boolean> {
-  return /\bsimulated\b/.test((await source.call("facility.describe", {}, { signal })).name);
+  return saysSimulated((await source.call("facility.describe", {}, { signal })).name);
 }
 
 /** An Endpoint that somebody else closes. */

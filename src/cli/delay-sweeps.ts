@@ -3,6 +3,7 @@ import { badArgument } from "../core/guards.ts";
 import { defined } from "../core/options.ts";
 import { counted } from "../core/show.ts";
 import { textTable } from "../plot/text.ts";
+import { leastLifetime } from "../scan/fits/decay.ts";
 import { type DelayScanFit, type DelaySweeps, delaySweeps, type SharedScan, sharedScan } from "../scan/index.ts";
 import { type CommandResult, declare, parseNumber, parseWhole, type Session } from "./command.ts";
 import { contextOf, requireSignals } from "./commands/scan.ts";
@@ -215,7 +216,6 @@ export function lifetimeText({
   lifetimeFs,
   lifetimeErrorFs,
 }: Pick<DelayScanFit, "lifetimeFs" | "lifetimeErrorFs">): string {
-  const part = (3 * lifetimeErrorFs) / lifetimeFs;
-  if (part < 1) return `${lifetimeFs.toFixed(0)} ± ${lifetimeErrorFs.toFixed(0)} fs`;
-  return `longer than ${(lifetimeFs / (1 + part)).toFixed(0)} fs (3 σ)`;
+  if (3 * lifetimeErrorFs < lifetimeFs) return `${lifetimeFs.toFixed(0)} ± ${lifetimeErrorFs.toFixed(0)} fs`;
+  return `longer than ${leastLifetime(lifetimeFs, lifetimeErrorFs).toFixed(0)} fs (3 σ)`;
 }

@@ -1,12 +1,10 @@
 import { useEffect, useState } from "react";
 import type { CallResult } from "../../src/transport/methods.ts";
+import { saysSimulated } from "../../src/transport/simulated.ts";
 import { useHealth } from "../server/health.ts";
 
 /** After so long without a shot the picture is grey. */
 export const QUIET_SECONDS = 2;
-
-/** As the simulated facility calls itself. */
-const SIMULATED = "the simulated facility";
 
 /** Latency, age, received and dropped, clock, who holds the lease, faults. */
 export function HealthBar({
@@ -24,7 +22,7 @@ export function HealthBar({
   const lost = Object.entries(dropped).map(([reason, count]) => `${count} ${reason}`);
   return (
     <dl className="health">
-      <Item name="source" text={source.startsWith(SIMULATED) ? `SIMULATED: ${source}` : source} />
+      <Item name="source" text={saysSimulated(source) ? `SIMULATED: ${source}` : source} />
       <Item
         name="shot → screen"
         text={shotToScreenMs === null ? "–" : `${shotToScreenMs.toFixed(0)} ms`}

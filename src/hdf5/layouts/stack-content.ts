@@ -3,6 +3,7 @@ import type { DetectorInfo, SensorGeometry } from "../../core/detector.ts";
 import { SaclaError, show } from "../../core/errors.ts";
 import { readTextFile } from "../../files/index.ts";
 import { parseCrystfelGeom } from "../../ip/index.ts";
+import { FIRST_IMAGES, mostFrequent } from "../read/first-images.ts";
 import type { H5File } from "../read/h5file.ts";
 import { type Provenance, readProvenance } from "../read/provenance.ts";
 import type { StackContent, StackPart } from "../read/stack-source.ts";
@@ -73,9 +74,6 @@ export function cheetahContent(file: H5File): StackContent {
   };
 }
 
-/** How many arrays are looked at to know the shape of all. */
-const FIRST_IMAGES = 3;
-
 /** The shape that most of the first arrays have; undefined where there is none of two axes. */
 function imageShape(file: H5File, names: readonly string[]): readonly number[] | undefined {
   const found: (readonly number[])[] = [];
@@ -84,8 +82,7 @@ function imageShape(file: H5File, names: readonly string[]): readonly number[] |
     const shape = file.shape(`/${name}/data`);
     if (shape?.length === 2) found.push(shape);
   }
-  const like = (shape: readonly number[]): number => found.filter((other) => other.join() === shape.join()).length;
-  return found.toSorted((a, b) => like(b) - like(a))[0];
+  return mostFrequent(found);
 }
 
 /** Units per photon; null where what stands there is no number above zero. */

@@ -7,13 +7,11 @@ import { isCut } from "../../ip/masks.ts";
 import type { CallResult } from "../../transport/methods.ts";
 import { ImageOffsets } from "../direct/image-offsets.ts";
 import { type Absence, absenceOf, damaged, frameMissing, notWritten, partlyWritten } from "./absence.ts";
+import { FIRST_IMAGES, mostFrequent } from "./first-images.ts";
 import type { H5File } from "./h5file.ts";
 
 /** The largest image that is taken for one: no detector is near it, but a damaged header can say anything. */
 const MOST_PIXELS = 2 ** 28;
-
-/** Images whose shape is compared to know that of a detector. */
-const FIRST_IMAGES = 3;
 
 interface ImageShape {
   readonly ysize: number;
@@ -222,24 +220,20 @@ export class StoredDetector {
 
   /** Of several shapes the one that most of the first images have: one odd image must not decide. */
   #firstImage(): ImageShape {
-    const counts = new Map<string, { shape: ImageShape; count: number }>();
-    let looked = 0;
+    const found: ImageShape[] = [];
     for (const tag of this.#runTags) {
-      if (looked === FIRST_IMAGES) break;
+      if (found.length === FIRST_IMAGES) break;
       const shape = this.#state(tag) === true ? this.#shapeOf(tag) : undefined;
-      if (shape === undefined) continue;
-      looked++;
-      const key = Object.values(shape).join(" ");
-      counts.set(key, { shape, count: (counts.get(key)?.count ?? 0) + 1 });
+      if (shape !== undefined) found.push(shape);
     }
-    const [most] = [...counts.values()].toSorted((a, b) => b.count - a.count);
-    if (most !== undefined) return most.shape;
+    const most = mostFrequent(found);
+    if (most !== undefined) return most;
     // Where no image can be read, a shape is still that of the detector.
     const shaped = this.#runTags.find((tag) => isSaclaError(this.#state(tag), "FRAME_MISSING") && this.#hasShape(tag));
     const first = this.#runTags.find((tag) => this.#state(tag) === true) ?? shaped;
     if (first === undefined) throw this.#noImage();
-    const found = this.#shapeOf(first);
-    if (found !== undefined) return found;
+    const only = this.#shapeOf(first);
+    if (only !== undefined) return only;
     const path = this.#imagePath(first);
     const what = this.#file.described(path) ?? "not there";
     throw new SaclaError("NOT_DATACONVERT", `${path} of ${show(this.#file.path)} is ${what}, but must be an image.`, {

@@ -45,6 +45,11 @@ export interface DecayFit extends FitQuality {
   readonly backgroundError: number;
 }
 
+/** The lower limit (3 σ) of a lifetime: its reciprocal, the rate, has the even error. */
+export function leastLifetime(lifetime: number, error: number): number {
+  return lifetime / (1 + (3 * error) / lifetime);
+}
+
 /**
  * Fits a signal that rises at once and decays exponentially, blurred by a Gaussian (the error function convolved with
  * an exponential, as pump–probe delay scans show it): background + amplitude · (G ∗ H · e^(−t/lifetime)) + offset · Φ,
@@ -81,7 +86,7 @@ export function fitDecay(x: readonly number[], y: readonly number[], options: De
   if (hasOffset) checkDecays(found);
   checkEdge({ centre, width, height: amplitude, heightError: amplitudeError }, found.points);
   // Of a change that stays it is known how long it lasts at least.
-  const least = lifetime / (1 + (3 * lifetimeError) / lifetime);
+  const least = leastLifetime(lifetime, lifetimeError);
   const range = Math.max(...found.points.x) - Math.min(...found.points.x);
   if (!(lifetimeError < lifetime || least > range))
     throw noStep(`its lifetime ${lifetime.toPrecision(3)} ± ${lifetimeError.toPrecision(2)} is not determined`);
