@@ -61,7 +61,9 @@ async function sumOfSensorPixels(roi: Roi, wanted?: number): Promise<number> {
   const infos = await Promise.all((detector?.sensors ?? []).map((id) => run.detectorInfo(id)));
   const assembler = await assemblerFor(facility.st, run, infos, "source");
   let sum = 0;
-  for await (const { images } of facility.shots({ run, detectors: detector?.sensors ?? [], tags: [tag] }))
+  // The page shows shots of which a sensor has no image.
+  const shots = facility.shots({ run, detectors: detector?.sensors ?? [], tags: [tag], missing: "partial" });
+  for await (const { images } of shots)
     for (const { sensor, roi: part, pixels } of assembler?.regionToSensors(roi) ?? [])
       for (let row = part.rows[0]; row < part.rows[1]; row++)
         for (let column = part.columns[0]; column < part.columns[1]; column++)
