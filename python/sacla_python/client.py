@@ -14,6 +14,7 @@ DEFAULT_URL = "http://127.0.0.1:5580"
 _lock = threading.Lock()
 _client: Any = None
 _asked: Tuple[Optional[str], ...] = ()
+_last_bl: Optional[int] = None
 
 
 def client() -> Any:
@@ -56,12 +57,19 @@ def asker(kind: type) -> Callable[..., Any]:
     """A function that asks one method; what the facility refuses is raised as this APIError."""
 
     def ask(method: str, **value: Any) -> Any:
+        global _last_bl
+        _last_bl = value.get("bl", _last_bl)
         try:
             return call(method, value)
         except SaclaError as error:
             raise as_api_error(error, kind) from None
 
     return ask
+
+
+def last_beamline() -> Optional[int]:
+    """The beamline that the script asked about last, in any module."""
+    return _last_bl
 
 
 def whole(name: str, value: Any) -> int:

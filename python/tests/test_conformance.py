@@ -316,6 +316,21 @@ class Olpy(unittest.TestCase):
         self.assertEqual(caught.exception.args, (-200050000, "OL_ERR_TAGINVALID"))
 
 
+    @unittest.skipIf(os.environ["SACLA_URL"].startswith("tcp"), "a gateway reads one camera of the name")
+    def test_a_camera_of_two_beamlines_is_that_of_the_beamline_asked_before(self) -> None:
+        reader = olpy.StorageReader("OPAL-234363")
+        buffer = olpy.StorageBuffer(reader)
+        dbpy.read_runnumber_newest(2)
+        with self.assertRaisesRegex(Exception, "name one, bl"):
+            reader.collect(buffer, olpy.NEWESTTAG)
+        run = dbpy.read_runnumber_newest(1)
+        with self.assertWarnsRegex(UserWarning, "Taken: beamline 1"):
+            newest = reader.collect(buffer, olpy.NEWESTTAG)
+        self.assertGreaterEqual(newest, dbpy.read_start_tagnumber(1, run)[1])
+        reader.collect(buffer, olpy.NEWESTTAG)
+        self.assertFalse("mp_absgain" in buffer.read_det_info(0))
+
+
 class Citius(unittest.TestCase):
     def test_stored_images(self) -> None:
         self.assertIsInstance(ctdapy_xfel.get_api_version(), str)

@@ -189,6 +189,7 @@ async function beamlineOf(parts: LiveParts, detId: string, bl: number | undefine
     throw new SaclaError(
       "BAD_ARGUMENT",
       `${detId} is read at beamlines ${showList(found)} of ${parts.name}: name one, bl.`,
+      { details: { beamlines: found } },
     );
   return new Detectors(await liveDetectors(parts, undefined), parts.name).unlisted(detId);
 }

@@ -6,10 +6,13 @@ below. A tag asked for too early makes the call wait, here at most 10 s.
 """
 
 from typing import Any, Dict, Optional, Tuple
+from warnings import warn as _warn
 
 from sacla_python.client import asker as _asker
+from sacla_python.client import last_beamline as _last_beamline
 from sacla_python.client import whole as _whole
 from sacla_python.errors import FacilityError as _FacilityError
+from sacla_python.errors import SaclaError as _SaclaError
 from sacla_python.image_buffer import ImageBuffer as _ImageBuffer
 from sacla_python.image_buffer import collected_of as _collected_of
 
@@ -43,7 +46,8 @@ def read_detidlist() -> Tuple[str, ...]:
 
 class StorageReader:
     """Reads the images of one detector while they are in memory. `bl` is not olpy's: for a server that reads a detector
-    of this name at several beamlines."""
+    of this name at several beamlines. Without it, such a detector is the one of the beamline that the script has asked
+    about last, in dbpy for example, and it says so once."""
 
     def __init__(self, detID: str, bl: Optional[int] = None) -> None:
         self.detID = detID
@@ -51,11 +55,21 @@ class StorageReader:
 
     def collect(self, buffer: "StorageBuffer", tag: int) -> int:
         """Fills the buffer with the image of a tag, or the newest with NEWESTTAG; gives the real tag."""
-        where = {} if self.bl is None else {"bl": self.bl}
-        answer = _ask("live.collect", detId=self.detID, tag=_whole("tag", tag), **where)
+        try:
+            answer = self._ask(tag)
+        except _SaclaError as error:
+            if self.bl is not None or _last_beamline() not in error.details.get("beamlines", ()):
+                raise
+            self.bl = _last_beamline()
+            _warn(f"{error.message} Taken: beamline {self.bl}, as in the calls before.", stacklevel=2)
+            answer = self._ask(tag)
         collected = _collected_of(answer)
         buffer._fill(collected)
         return collected.tag
+
+    def _ask(self, tag: int) -> Any:
+        where = {} if self.bl is None else {"bl": self.bl}
+        return _ask("live.collect", detId=self.detID, tag=_whole("tag", tag), **where)
 
 
 class StorageBuffer(_ImageBuffer):
