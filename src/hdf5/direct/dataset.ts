@@ -42,8 +42,8 @@ type Layout =
 export interface DatasetHeader {
   /** Undefined for what pixels cannot be. */
   readonly element: Element | undefined;
-  /** Whether it is of numbers that are neither whole in all their bits nor IEEE floats. */
-  readonly isOdd: boolean;
+  /** In words, where it is of numbers that are neither whole in all their bits nor IEEE floats. */
+  readonly odd: string | undefined;
   readonly itemBytes: number;
   /** [] for a scalar. */
   readonly shape: readonly number[];
@@ -197,11 +197,12 @@ export const INTEGER = 0;
 export const FLOAT = 1;
 /** Bit offset, precision, then place and size of exponent and mantissa, and bias, of IEEE floats. */
 const ieee: Readonly<Record<number, readonly number[]>> = {
+  2: [0, 0, 16, 0, 10, 5, 0, 10, 15, 0, 0, 0],
   4: [0, 0, 32, 0, 23, 8, 0, 23, 127, 0, 0, 0],
   8: [0, 0, 64, 0, 52, 11, 0, 52, 255, 3, 0, 0],
 };
 
-function typeIn(view: DataView): { element: Element | undefined; isOdd: boolean; itemBytes: number } {
+function typeIn(view: DataView): { element: Element | undefined; odd: string | undefined; itemBytes: number } {
   const itemBytes = view.getUint32(4, true);
   const [version, type] = [view.getUint8(0) >> 4, view.getUint8(0) & 0x0f];
   if (version < 1 || version > 5 || itemBytes === 0) throw new UnsupportedStructure("another datatype message");
@@ -218,7 +219,15 @@ function typeIn(view: DataView): { element: Element | undefined; isOdd: boolean;
     if (view.getUint16(10, true) === 8 * itemBytes)
       element = { kind: (flags & SIGNED) === 0 ? "u" : "i", bytes: itemBytes, bigEndian };
   }
-  return { element, isOdd: (type === INTEGER || type === FLOAT) && element === undefined, itemBytes };
+  const odd = element === undefined ? oddIn(view, type, itemBytes) : undefined;
+  return { element, odd, itemBytes };
+}
+
+function oddIn(view: DataView, type: number, itemBytes: number): string | undefined {
+  const bits = type === INTEGER || type === FLOAT ? view.getUint16(10, true) : 0;
+  const of = bits === 8 * itemBytes || bits === 0 ? "of an unusual kind" : `of ${bits} bits`;
+  if (type === INTEGER) return `whole numbers ${of} in ${itemBytes} bytes each`;
+  return type === FLOAT ? `floating-point numbers ${of} in ${itemBytes} bytes each` : undefined;
 }
 
 function spaceIn(view: DataView): { shape: number[]; maxShape: number[] } {

@@ -5,6 +5,7 @@ import { DamagedStructure, type Hdf5Bytes, UnsupportedStructure } from "./bytes.
 import type { Chunk } from "./chunk-index.ts";
 import { byteLengthOf, chunksOf, type DatasetHeader, DEFLATE, type Element, SHUFFLE } from "./dataset.ts";
 import { readExternal } from "./external.ts";
+import { fromFloat16 } from "./float16.ts";
 
 /** No chunk of an image is near it, but a damaged header can ask for anything. */
 const MOST_BYTES = 2 ** 30;
@@ -24,8 +25,10 @@ type Target =
   | Float64Array;
 
 /** Types that pixels may have, as arrays in memory. */
-const pixelArrays: Readonly<Record<string, new (memory: ArrayBufferLike, at: number, length: number) => Target>> =
-  numberArrays;
+const pixelArrays: Readonly<Record<string, new (memory: ArrayBufferLike, at: number, length: number) => Target>> = {
+  ...numberArrays,
+  f2: Uint16Array,
+};
 
 /**
  * Fills `out` with a 2-D dataset: straight from the file where it lies there as it is wanted, else decompressed in
@@ -99,13 +102,14 @@ function otherType({ kind, bytes }: Element, out: Pixels): (typeof pixelArrays)[
 }
 
 /** Bytes in the order of this machine, and pixels of the type wanted. */
-function convert({ bytes, bigEndian }: Element, target: Target, out: Pixels): void {
+function convert({ kind, bytes, bigEndian }: Element, target: Target, out: Pixels): void {
   if (bigEndian && bytes > 1) {
     const buffer = Buffer.from(target.buffer, target.byteOffset, target.byteLength);
     if (bytes === 2) buffer.swap16();
     else if (bytes === 4) buffer.swap32();
     else buffer.swap64();
   }
+  if (kind === "f" && target instanceof Uint16Array && out instanceof Float32Array) return fromFloat16(target, out);
   // The memory is shared, which `set` sees, and a loop that converts in its place would be five times as slow.
   if (target !== out) out.set(target);
 }

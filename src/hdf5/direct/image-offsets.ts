@@ -20,7 +20,7 @@ const PART_WRITTEN = 6;
 /** The address is that of the header of a dataset whose pixels stand in other files. */
 const ELSEWHERE = 7;
 const DAMAGED = 8;
-/** Its numbers are of a type that the library would misread. */
+/** The address is that of the header of a dataset whose numbers the library would misread. */
 const ODD = 9;
 
 /** What is known of an image without the library: none, or how much of it was written. */
@@ -72,7 +72,7 @@ export class ImageOffsets {
     return states[this.#look(this.#indexOf(tag))];
   }
 
-  /** The header of an image that stands elsewhere. */
+  /** The header of an image that stands elsewhere, or is odd. */
   headerOf(tag: number): DatasetHeader {
     return datasetAt(this.#file, this.#addresses[this.#indexOf(tag)] ?? NaN);
   }
@@ -157,7 +157,8 @@ export class ImageOffsets {
     if (status !== undefined && this.#numberAt(status) !== 1) return ABSENT;
     const dataset = datasetAt(this.#file, data);
     const { layout, element } = dataset;
-    if (dataset.isOdd) return ODD;
+    this.#addresses[index] = data;
+    if (dataset.odd !== undefined) return ODD;
     const written = writtenIn(this.#file, dataset);
     if (written === "all" && layout.kind === "contiguous" && layout.address !== undefined && element !== undefined) {
       this.#common ??= dataset;
@@ -166,7 +167,6 @@ export class ImageOffsets {
         return CONTIGUOUS;
       }
     }
-    this.#addresses[index] = data;
     return written === undefined ? ELSEWHERE : codes[written];
   }
 

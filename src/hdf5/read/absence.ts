@@ -47,7 +47,7 @@ export function absenceOf(file: H5File, path: string, header?: DatasetHeader | n
     if (mappings !== undefined) return uncovered(file, path, known.shape, mappings, depth);
   }
   if (known === undefined || known.layout.kind === "virtual") return sourcesAbsent(file, path, depth);
-  if (known.isOdd) throw damaged(file, path, "odd");
+  if (known.odd !== undefined) throw damaged(file, path, known.odd);
   if (known.layout.kind === "external") {
     const absent = firstAbsent(file.path, known.layout.parts, byteLengthOf(known));
     if (absent === undefined) return undefined;
@@ -140,18 +140,20 @@ function seen<T>(file: H5File, path: string, work: () => T): T | undefined {
   try {
     return work();
   } catch (error) {
-    if (error instanceof DamagedStructure) throw damaged(file, path, "damaged");
+    if (error instanceof DamagedStructure) throw damaged(file, path);
     if (error instanceof UnsupportedStructure || error instanceof RangeError) return undefined;
     throw error;
   }
 }
 
-/** What is said of metadata that contradict each other, and of numbers that the library would misread. */
-export function damaged(file: H5File, path: string, how: "damaged" | "odd"): SaclaError {
-  const why = how === "damaged" ? "its metadata are damaged" : "its numbers are of an unusual type";
-  return new SaclaError(
-    "FILE_DAMAGED",
-    `${path} of ${show(file.path)} cannot be read (${why}); copy or convert the file again.`,
-    { details: { file: file.path, path } },
-  );
+/**
+ * What is said of metadata that contradict each other.
+ * @param odd - and of numbers that the library would misread: what they are
+ */
+export function damaged(file: H5File, path: string, odd?: string): SaclaError {
+  const why =
+    odd === undefined
+      ? "cannot be read (its metadata are damaged); copy or convert the file again"
+      : `is of ${odd}, which sacla does not read; write it as uint16 or float32`;
+  return new SaclaError("FILE_DAMAGED", `${path} of ${show(file.path)} ${why}.`, { details: { file: file.path, path } });
 }

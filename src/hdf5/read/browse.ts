@@ -4,7 +4,7 @@ import { SaclaError, show } from "../../core/errors.ts";
 import { foundBeside } from "../direct/external.ts";
 import { EXTERNAL_FILES, eachMessage } from "../direct/object-header.ts";
 import { H5File } from "./h5file.ts";
-import { arrays, type H5Metadata, numberType, STRING, typeAndShape } from "./h5types.ts";
+import { type H5Metadata, numbersAt, numberType, STRING, typeAndShape } from "./h5types.ts";
 import { linkAt } from "./links.ts";
 
 /** A file that can be looked into. */
@@ -147,7 +147,7 @@ export class H5Browser {
         try {
           const sizes = (list: readonly number[]) => (list.length === 0 ? null : list.map(BigInt));
           h5.get_dataset_data(id, at, sizes(count), sizes(offset), sizes(step), BigInt(memory));
-          return Float64Array.from(new arrays[type](h5.HEAPU8.buffer as ArrayBuffer, memory, length), Number);
+          return Float64Array.from(numbersAt(type, h5.HEAPU8.buffer as ArrayBuffer, memory, length), Number);
         } finally {
           h5._free(memory);
         }

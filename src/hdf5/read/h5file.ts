@@ -9,6 +9,7 @@ import {
   MAX_BYTES,
   type NumberArray,
   type NumberType,
+  numbersAt,
   numberType,
   otherImage,
   STRING,
@@ -164,13 +165,13 @@ export class H5File {
     const found = this.#listed(path);
     if (found === undefined) return undefined;
     const { type, length, bytes } = found;
-    if (length === 0) return new arrays[type](0);
+    if (length === 0) return new Float64Array(0);
     // The library would copy it twice.
     const isLong = bytes >= LONG_LIST && this.linkOut(path) === undefined;
     const list = isLong ? listInPiece(this.fileBytes, path, type, length) : undefined;
     if (list !== undefined) return list;
     const at = this.#read(path, bytes);
-    return new arrays[type](this.#memory, at, length).slice();
+    return numbersAt(type, this.#memory, at, length).slice();
   }
 
   /** How many numbers a list has; as {@link numbers} otherwise. */
@@ -184,7 +185,7 @@ export class H5File {
     if (found === undefined || index >= found.length) return undefined;
     const { type, length, bytes } = found;
     const at = this.#read(path, bytes / length, { index, shape: [length] });
-    return Number(new arrays[type](this.#memory, at, 1)[0]);
+    return Number(numbersAt(type, this.#memory, at, 1)[0]);
   }
 
   #listed(path: string): { readonly type: NumberType; readonly length: number; readonly bytes: number } | undefined {
@@ -260,7 +261,7 @@ export class H5File {
     this.#call(path, (h5) => h5.get_attribute_data(this.#id, path, name, BigInt(at)));
     if (meta.type === STRING) return this.#texts(path, meta, at, name)[0];
     const type = numberType(meta);
-    return type && doubles(new arrays[type](this.#memory, at, meta.total_size));
+    return type && doubles(numbersAt(type, this.#memory, at, meta.total_size));
   }
 
   /** @param attribute - "" for a dataset */
@@ -324,18 +325,17 @@ export class H5File {
     const isOther = (wanted: string): SaclaError => otherImage(this.path, path, meta, wanted, [rows, columns]);
     if (meta === undefined || shape.length !== 2 || shape[0] !== rows || shape[1] !== columns)
       throw isOther(`have shape [${rows}, ${columns}]`);
-    const Pixels = type === undefined ? undefined : arrays[type];
-    if (Pixels === undefined) {
+    if (type === undefined) {
       throw new SaclaError(
         "UNSUPPORTED",
         `${path} of ${show(this.path)} is ${typeAndShape(meta)}; ` +
-          `pixels may be ${Object.keys(arrays).join(", ")}. Convert it to float32.`,
+          `pixels may be ${["f2", ...Object.keys(arrays)].join(", ")}. Convert it to float32.`,
         { details: { file: this.path, path } },
       );
     }
     if (out instanceof Uint16Array && type !== "u2") throw isOther("are u2, as the first one is");
     const at = this.#read(path, out.length * meta.size);
-    const pixels = new Pixels(this.#memory, at, out.length);
+    const pixels = numbersAt(type, this.#memory, at, out.length);
     if (pixels instanceof BigInt64Array || pixels instanceof BigUint64Array) out.set(Float32Array.from(pixels, Number));
     else out.set(pixels);
   }
@@ -351,7 +351,7 @@ export class H5File {
     const at = this.#reserve(path, out.length * meta.size);
     const slab = [count.map(BigInt), offset.map(BigInt), count.map(() => 1n)] as const;
     this.#call(path, (h5) => h5.get_dataset_data(this.#id, path, ...slab, BigInt(at)));
-    out.set(Float32Array.from(new arrays[type](this.#memory, at, out.length), Number));
+    out.set(Float32Array.from(numbersAt(type, this.#memory, at, out.length), Number));
   }
 
   /** To be asked for after each read: reading may grow the WebAssembly memory, which leaves older views empty. */

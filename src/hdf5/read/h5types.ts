@@ -1,13 +1,23 @@
 import { isSaclaError, SaclaError, show } from "../../core/errors.ts";
 import { numberArrays } from "../../core/ndarray.ts";
 import { FLOAT, INTEGER } from "../direct/dataset.ts";
+import { fromFloat16 } from "../direct/float16.ts";
 import type { H5 } from "./library.ts";
 
 export type H5Metadata = ReturnType<H5["get_dataset_metadata"]>;
 
 export const arrays = { ...numberArrays, i8: BigInt64Array, u8: BigUint64Array } as const;
-export type NumberType = keyof typeof arrays;
-export type NumberArray = InstanceType<(typeof arrays)[NumberType]>;
+/** float16 has no array of its own. */
+export type NumberType = keyof typeof arrays | "f2";
+export type NumberArray = InstanceType<(typeof arrays)[keyof typeof arrays]>;
+
+/** Numbers of a type in memory; float16 numbers are given as float32. */
+export function numbersAt(type: NumberType, memory: ArrayBuffer, at: number, length: number): NumberArray {
+  if (type !== "f2") return new arrays[type](memory, at, length);
+  const out = new Float32Array(length);
+  fromFloat16(new Uint16Array(memory, at, length), out);
+  return out;
+}
 
 /** Further classes of H5T_class_t. */
 export const STRING = 3;
@@ -17,7 +27,7 @@ const ENUM = 8;
 export function numberType({ type, size, signed, enum_type }: H5Metadata): NumberType | undefined {
   // h5py writes booleans as an enumeration of bytes.
   const base = type === ENUM ? enum_type?.type : type;
-  if (base === FLOAT) return size === 4 || size === 8 ? `f${size}` : undefined;
+  if (base === FLOAT) return size === 2 || size === 4 || size === 8 ? `f${size}` : undefined;
   if (base !== INTEGER || (size !== 1 && size !== 2 && size !== 4 && size !== 8)) return undefined;
   return `${signed ? "i" : "u"}${size}`;
 }

@@ -11,8 +11,8 @@ export function listInPiece(file: Hdf5Bytes, path: string, type: NumberType, len
   let list: NumberArray;
   try {
     const header = datasetAt(file, objectAt(file, path));
-    const { element, isOdd, layout } = header;
-    if (isOdd || element === undefined || element.bigEndian || `${element.kind}${element.bytes}` !== type)
+    const { element, layout } = header;
+    if (type === "f2" || element === undefined || element.bigEndian || `${element.kind}${element.bytes}` !== type)
       return undefined;
     const bytes = length * arrays[type].BYTES_PER_ELEMENT;
     if (layout.kind !== "contiguous" || layout.address === undefined || byteLengthOf(header) !== bytes)

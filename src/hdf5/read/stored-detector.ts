@@ -190,7 +190,8 @@ export class StoredDetector {
     try {
       if (known === "nothing") found = this.#missing(tag, notWritten);
       else if (known === "part") found = this.#missing(tag, partlyWritten);
-      else if (known === "damaged" || known === "odd") found = damaged(this.#file, this.#imagePath(tag), known);
+      else if (known === "damaged") found = damaged(this.#file, this.#imagePath(tag));
+      else if (known === "odd") found = damaged(this.#file, this.#imagePath(tag), this.#offsets?.headerOf(tag).odd);
       else found = this.#askLibrary(tag);
     } catch (error) {
       if (!isSaclaError(error, "FILE_DAMAGED", "NOT_DATACONVERT")) throw error;

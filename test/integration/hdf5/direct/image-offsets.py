@@ -32,7 +32,7 @@ def detector(run, k, name):
 
 def storages():
     random = np.random.default_rng(3)
-    kinds = ["u1", "i1", "<u2", ">u2", "<i2", ">i2", "<u4", "<i4", ">i4", "<f4", ">f4"]
+    kinds = ["u1", "i1", "<u2", ">u2", "<i2", ">i2", "<u4", "<i4", ">i4", "<f4", ">f4", "<f2", ">f2"]
     ways = {
         "contiguous": {},
         "chunk": {"chunks": (ROWS, COLUMNS)},
@@ -56,11 +56,30 @@ def storages():
             for tag in tags:
                 raw = random.integers(0, 256, shape[0] * shape[1] * np.dtype(kind).itemsize, dtype=np.uint8)
                 image = np.frombuffer(raw.tobytes(), kind).reshape(shape)
+                if kind[1:] == "f2":
+                    # Of what is no number there is one only.
+                    image = np.where(np.isnan(image), np.array(-0.0, kind), image).astype(kind)
                 group[f"tag_{tag}/detector_status"] = np.int32(1)
                 group.create_dataset(f"tag_{tag}/detector_data", data=image, **options)
                 name = group["detector_info/detector_name"][()].decode()
                 truth[f"{name} {tag}"] = hashlib.sha256(image.astype("<f4").tobytes()).hexdigest()
     print(json.dumps(truth))
+
+
+def odd_types():
+    """Images and columns of numbers that are not whole in all their bits, or wider than any here, among others."""
+    tags = [101, 103, 105]
+    with h5py.File(path, "w", libver=libver) as file:
+        run = begin(file, tags)
+        group = detector(run, 1, "MPCCD-1N0-M06-002")
+        twelve = h5py.h5t.STD_U16LE.copy()
+        twelve.set_precision(12)
+        for place, kind in {"tag_101": h5py.h5t.NATIVE_LDOUBLE, "tag_103": h5py.h5t.IEEE_F16BE, "tag_105": twelve}.items():
+            image = h5py.h5d.create(group.create_group(place).id, b"detector_data", kind, h5py.h5s.create_simple((2, 3)))
+            image.write(h5py.h5s.ALL, h5py.h5s.ALL, np.arange(6, dtype=np.uint16).reshape(2, 3))
+        run["event_info/bl_3/eh_1/half"] = np.array([0.5, -65504, np.nan], ">f2")
+        run["event_info/bl_3/eh_1/wide"] = np.array([1, 2, 3], np.longdouble)
+    print(json.dumps({}))
 
 
 def many():
@@ -100,4 +119,4 @@ def large():
     print(json.dumps(truth))
 
 
-{"storages": storages, "many": many, "large": large}[what]()
+{"storages": storages, "odd-types": odd_types, "many": many, "large": large}[what]()

@@ -21,6 +21,7 @@ const python = pythonWith("numpy", "h5py");
 const script = fileURLToPath(new URL("image-offsets.py", import.meta.url));
 const detId = "MPCCD-1N0-M06-002";
 const detector = "/run_7/detector_2d_1";
+const threeTags = Uint32Array.from(TAGS);
 let count = 0;
 
 /** Runs the script: the path of the file it writes, and what h5py says is in it. */
@@ -66,7 +67,7 @@ describe("images of every type and storage", () => {
         const archive = await openArchive(path);
         const tags = Uint32Array.of(101, 103);
         const ids = (await archive.detectors(3, 7)).toSorted();
-        expect(ids.length).toBe(92);
+        expect(ids.length).toBe(108);
         for (const [k] of ids.entries()) {
           const group = `/run_7/detector_2d_${k + 1}`;
           const id = file.text(`${group}/detector_info/detector_name`) ?? "";
@@ -98,6 +99,31 @@ describe("images of every type and storage", () => {
       },
     );
   }
+});
+
+describe("numbers of unusual types", () => {
+  itNeeding(python !== undefined, "no Python with numpy and h5py", "are read as float16, or named", async () => {
+    const { path } = byPython("odd-types", "latest");
+    const archive = await openArchive(path);
+    const half = await archive.column("bl_3/eh_1/half", (await archive.runInfo(3, 7)).hightagnumber, threeTags);
+    expect([...half.values, ...half.status]).toEqual([0.5, -65504, NaN, 0, 0, 1]);
+    expect([...(await archive.tags(3, 7, detId))]).toEqual([103]);
+    const out = new Float32Array(6);
+    expect([await archive.readFrame(3, 7, detId, 103, out), ...out]).toEqual([true, 0, 1, 2, 3, 4, 5]);
+    for (const [tag, what] of [
+      [101, "floating-point numbers of 80 bits in 16 bytes each"],
+      [105, "whole numbers of 12 bits in 2 bytes each"],
+    ] as const) {
+      const reading = async () => await archive.readFrame(3, 7, detId, tag, out);
+      await expect(reading()).rejects.toMatchObject({
+        code: "FILE_DAMAGED",
+        message: expect.stringMatching(`tag_${tag}/detector_data .* is of ${what}, which sacla does not read`),
+      });
+    }
+    const { notes = [] } = await archive.runInfo(3, 7);
+    expect(notes).toEqual([expect.stringMatching(/eh_1\/wide.* f16/)]);
+    await archive.close();
+  });
 });
 
 describe("many and far images", () => {
