@@ -49,8 +49,9 @@ export async function knownBadPixels(
 ): Promise<NdArray<Uint8Array>[]> {
   const isCitius = infos.some(({ id }) => id.startsWith("CITIUS"));
   const recorded = isCitius ? await citiusBadPixels(await citius(), options) : undefined;
-  return infos.map(({ id, ysize, xsize }) => {
-    if (isCut(id, ysize, xsize)) return asImage(new Uint8Array(ysize * xsize), ysize, xsize);
+  return infos.map((info) => {
+    const { id, ysize, xsize } = info;
+    if (isCut(info)) return asImage(new Uint8Array(ysize * xsize), ysize, xsize);
     return recorded?.get(id) ?? badPixels(id, run.bl, run.number, [ysize, xsize]);
   });
 }

@@ -1,3 +1,4 @@
+import type { DetectorInfo } from "../core/detector.ts";
 import { familyOf } from "../core/detector-families.ts";
 import { asInteger, asText, badArgument } from "../core/guards.ts";
 import { asImage, type NdArray, shapeOf } from "../core/ndarray.ts";
@@ -27,14 +28,16 @@ const damages: readonly Damage[] = [
 ];
 
 /**
- * Whether images of this size are a part of a sensor whose edges are known: where they lie in the part, its size does
- * not tell.
+ * Whether images are parts of a sensor whose edges are known: where the part lies, its size does not tell. A part may
+ * have the proportions of the sensor; pixels of a binned image are larger.
  */
-export function isCut(sensorId: string, ysize: number, xsize: number): boolean {
-  const family = familyOf(sensorId);
+export function isCut({ id, ysize, xsize, geometry }: Omit<DetectorInfo, "absGain">): boolean {
+  const family = familyOf(id);
   if (family?.edges === undefined) return false;
   const binning = family.rows / ysize;
-  return !Number.isInteger(binning) || family.columns / xsize !== binning;
+  if (!Number.isInteger(binning) || family.columns / xsize !== binning) return true;
+  if (binning === 1 || geometry === null) return binning !== 1;
+  return Math.abs(geometry.pixelSizeXUm / family.pixelSizeUm - binning) > 0.1 * binning;
 }
 
 /**
@@ -67,7 +70,7 @@ export function badPixels(
   const family = familyOf(sensorId);
   if (family?.edges === undefined) return mask;
   const binning = family.rows / ysize;
-  if (isCut(sensorId, ysize, xsize)) {
+  if (!Number.isInteger(binning) || family.columns / xsize !== binning) {
     throw badArgument(
       `shape of ${sensorId}`,
       `[${ysize}, ${xsize}]`,

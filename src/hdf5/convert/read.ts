@@ -30,6 +30,8 @@ export const readChecks = { signal: any, onProgress: any };
 /** Photon energies outside are taken for nonsense (ostrich accepts 5–15 keV). */
 const SENSIBLE_EV = [5000, 15_000] as const;
 const TIMES_AT_ONCE = 8;
+/** Shots of a batch, where most have no image. */
+const MOST_OF_BATCH = 10_000;
 
 /** The dark to subtract: read from the staging files, else averaged now and put there. Null when none is asked for. */
 export async function readDarkMeans(
@@ -115,7 +117,7 @@ export async function readShots(
     await batch.add(shot);
     read++;
     options.onProgress?.("read", read, tags.length);
-    if (batch.asked === batchShots || read === tags.length) {
+    if (batch.withImages === batchShots || batch.asked === MOST_OF_BATCH || read === tags.length) {
       await batch.commit(options.signal);
       batch = new ShotBatch(source, plan, staging, dark, scratch);
     }
@@ -128,6 +130,8 @@ export async function readShots(
 /** The batch that is being read. */
 class ShotBatch {
   asked = 0;
+  /** Those of which there is an image. */
+  withImages = 0;
   readonly #source: ConvertSource;
   readonly #plan: ConvertPlan;
   readonly #staging: Staging;
@@ -155,6 +159,7 @@ class ShotBatch {
 
   async add(shot: Shot): Promise<void> {
     this.asked++;
+    if (Object.keys(shot.images).length > 0) this.withImages++;
     const { request, sensors, images } = this.#plan;
     const gap = sensors.find(({ id }) => !(id in shot.images));
     if (gap !== undefined && request.missing === "drop") {

@@ -42,6 +42,8 @@ export class DataConvertWriter implements LayoutWriter {
 
   shot(tag: number, _energyEv: number, images: readonly (H5Numbers | null)[]): void {
     const writer = this.#writer;
+    // Of a run whose detector takes one shot in thousands, groups that say so would be nearly all of the file.
+    if (images.every((image) => image === null)) return;
     for (const [i, { kind, rows, columns }] of this.#plan.images.entries()) {
       const image = images[i] ?? null;
       const group = `${this.#paths[i]}/tag_${tag}`;

@@ -272,8 +272,7 @@ export class StoredDetector {
   get isCut(): boolean {
     if (familyOf(this.id)?.edges === undefined || !this.hasImage) return false;
     try {
-      const { ysize, xsize } = this.info;
-      return isCut(this.id, ysize, xsize);
+      return isCut(this.info);
     } catch (error) {
       // Without an image that can be read there is no size.
       if (isSaclaError(error)) return false;

@@ -62,6 +62,6 @@ export interface ConvertPlan {
   readonly spectrometer: string | null;
   /** NaN where it is not known. */
   readonly configuredEv: number;
-  /** Shots of one batch of the staging file. */
+  /** Shots with images of one batch of the staging file. */
   readonly batchShots: number;
 }

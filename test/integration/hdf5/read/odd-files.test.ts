@@ -13,6 +13,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it, vi } from "vitest";
 import { entryOf } from "../../../../src/core/syncdb.ts";
 import { openArchive, openArchiveFolder } from "../../../../src/hdf5/index.ts";
+import { H5File } from "../../../../src/hdf5/read/h5file.ts";
 import {
   archiveParts,
   COLUMNS,
@@ -259,16 +260,33 @@ describe("one odd part of a file", () => {
 
   it("images that are parts of sensors are assembled and converted; that their edges are not known is said", async () => {
     const fixture = fileURLToPath(new URL("../../../../fixtures/tiny-octal.h5", import.meta.url));
-    const cut = join(folder, "cut.h5");
     const convert = ["convert", "300001", "--bl", "2", "--dark", "none", "--signal", "none", "--limit", "2"];
-    expect((await cli([...convert, "--url", fixture, "--roi", "10:50,3:20", "-o", cut])).code).toBe(0);
-    for (const args of [
-      ["image", "300001", "--bl", "2", "--dark", "none", "-o", "x.png"],
-      [...convert, "--format", "nxmx", "-o", join(folder, "cut-nxmx.h5")],
-    ]) {
-      const { code, err } = await cli([...args, "--url", cut]);
-      expect([code, err]).toEqual([0, expect.stringContaining("images of MPCCD-8B0-2-010 are cut: edges and dead")]);
+    // The second has the proportions of the sensor.
+    for (const [i, roi] of ["10:50,3:20", "8:40,4:20"].entries()) {
+      const cut = join(folder, `cut-${i}.h5`);
+      expect((await cli([...convert, "--url", fixture, "--roi", roi, "-o", cut])).code).toBe(0);
+      const image = ["image", "300001", "--bl", "2", "--dark", "none", "-o", "x.png"];
+      const nxmx = [...convert, "--format", "nxmx", "-o", join(folder, `cut-${i}-nxmx.h5`)];
+      for (const args of i === 0 ? [image, nxmx] : [image]) {
+        const { code, err } = await cli([...args, "--url", cut]);
+        expect([code, err]).toEqual([0, expect.stringMatching(/images of MPCCD-8B0-2-010 are cut, or .*: edges and/)]);
+      }
     }
+  });
+
+  it("shots without an image take no group in a converted file, and are in it", async () => {
+    const path = await write({
+      [`${detector}/tag_101/detector_data`]: undefined,
+      [`${detector}/tag_105/detector_status`]: { data: 0 },
+    });
+    const to = `${path}-c.h5`;
+    expect((await cli(["convert", "--url", path, "--dark", "none", "-o", to])).code).toBe(0);
+    const file = await H5File.open(to);
+    expect(file.keys(detector).toSorted()).toEqual(["detector_info", "tag_103"]);
+    file.close();
+    const { code, out } = await cli(["tags", "--url", to]);
+    expect([code, out.match(/^\d+$/gm)]).toEqual([0, TAGS.map(String)]);
+    expect((await cli(["validate", to])).code).toBe(0);
   });
 
   it("an octal without any image, or of images without a shape, opens", async () => {
