@@ -155,5 +155,7 @@ export function damaged(file: H5File, path: string, odd?: string): SaclaError {
     odd === undefined
       ? "cannot be read (its metadata are damaged); copy or convert the file again"
       : `is of ${odd}, which sacla does not read; write it as uint16 or float32`;
-  return new SaclaError("FILE_DAMAGED", `${path} of ${show(file.path)} ${why}.`, { details: { file: file.path, path } });
+  return new SaclaError("FILE_DAMAGED", `${path} of ${show(file.path)} ${why}.`, {
+    details: { file: file.path, path },
+  });
 }
