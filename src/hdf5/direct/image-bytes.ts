@@ -109,9 +109,9 @@ function convert({ kind, bytes, bigEndian }: Element, target: Target, out: Pixel
     else if (bytes === 4) buffer.swap32();
     else buffer.swap64();
   }
-  if (kind === "f" && target instanceof Uint16Array && out instanceof Float32Array) return fromFloat16(target, out);
+  if (kind === "f" && target instanceof Uint16Array && out instanceof Float32Array) fromFloat16(target, out);
   // The memory is shared, which `set` sees, and a loop that converts in its place would be five times as slow.
-  if (target !== out) out.set(target);
+  else if (target !== out) out.set(target);
 }
 
 /** How the chunks of a dataset lie in the file. */

@@ -137,9 +137,7 @@ export class StoredRun {
       const hasGain = stored.some(({ gain }) => gain !== null);
       const cut =
         stored[0]?.isCut === true
-          ? [
-              `images of ${id} are cut, or binned unsaid: edges and dead ports are not known, and are not left out of pictures`,
-            ]
+          ? [`images of ${id} are cut, or binned unsaid: edges and dead ports are not left out of pictures`]
           : [];
       const odd = stored.flatMap((sensor): string[] => {
         const { whyNoPlace } = sensor;
