@@ -5,7 +5,8 @@
  * so that the built package would look for a file that is not in it.
  */
 export async function loadServer() {
-  return { ...(await import("../server/index.ts")), pino: (await import("pino")).pino };
+  const { sharedPictures } = await import("../server/relay/shared-pictures.ts");
+  return { ...(await import("../server/index.ts")), sharedPictures, pino: (await import("pino")).pino };
 }
 
 /** As `connect`, loaded when it is needed: a thread that must never wait keeps little memory to be looked through. */

@@ -41,6 +41,8 @@ export interface ReadingTask {
   /** The same for processes of the server's own, such as scans: without keys. */
   readonly inner?: string | undefined;
   readonly socketPath?: string | undefined;
+  /** A local socket for the process that shares pictures among its clients: without keys and limits. */
+  readonly picturesPath?: string | undefined;
   readonly keys?: string | undefined;
   readonly limits: { readonly open?: number; readonly requestsPerSecond?: number };
   readonly bl: number;
@@ -89,9 +91,13 @@ async function read(task: ReadingTask): Promise<{ observe(order: Order<"observe"
     const server = await serveZmq(service, task.inner, { isBehind: true });
     closing.push(() => server.close());
   }
-  const { socketPath } = task;
+  const { socketPath, picturesPath } = task;
   if (socketPath !== undefined) {
     const server = await serveHttp(service, { port: 0, socketPath, keys, metrics });
+    closing.push(() => server.close());
+  }
+  if (picturesPath !== undefined) {
+    const server = await serveHttp(new Service(endpoint, { logger }), { port: 0, socketPath: picturesPath });
     closing.push(() => server.close());
   }
   const bridge = await startKarabo(endpoint, task.bl, task.karabo, logger);

@@ -73,7 +73,7 @@ export async function serveApart(
   signal: AbortSignal,
 ): Promise<ServedApart> {
   const { zmq, http, keys, audit, logger } = options;
-  const { isPagePath, Limits, Service, serveHttp, serveZmq } = await loadServer();
+  const { isPagePath, Limits, Service, serveHttp, serveZmq, sharedPictures } = await loadServer();
   const reading = new WatchedReading(options, control);
   const { inner } = reading;
   const kept = control.endpoint === undefined ? undefined : withPresets(control.endpoint, options.page);
@@ -106,7 +106,11 @@ export async function serveApart(
       servers.push(server);
     }
     if (http !== undefined) {
+      const limits = new Limits(options.limits);
+      const shared = sharedPictures(() => reading.picturesPath, { limits, logger, metrics: reading.metrics });
+      inside.push(shared);
       const relay = {
+        shared,
         get socketPath() {
           return reading.socketPath;
         },

@@ -96,6 +96,11 @@ export class WatchedReading {
     return join(this.#options.folder, `${this.#count}-http`);
   }
 
+  /** The same for the pictures that this server shares among its clients, whom it has let in: without keys. */
+  get picturesPath(): string {
+    return join(this.#options.folder, `${this.#count}-pictures`);
+  }
+
   /** Counts with its metrics what is answered here. */
   readonly metrics = {
     observe: (method: string, ms: number, outcome: string): void =>
@@ -194,6 +199,7 @@ export class WatchedReading {
       zmq: zmq.map((_, i) => this.zmq(i)),
       inner: this.inner === undefined ? undefined : this.zmq("inner"),
       socketPath: http === undefined ? undefined : this.socketPath,
+      picturesPath: http === undefined ? undefined : this.picturesPath,
       keys: keysFile,
       page,
       limits,

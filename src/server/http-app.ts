@@ -1,4 +1,5 @@
 import type { HttpBindings } from "@hono/node-server";
+import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { type Context, Hono } from "hono";
 import { MAX_TIMEOUT_MS } from "../core/async.ts";
 import { SaclaError, show, toSaclaError } from "../core/errors.ts";
@@ -13,6 +14,7 @@ import { callPieces, eventForm, packedForm, piecesBody, streamBody, within } fro
 import type { Keys } from "./keys.ts";
 import { tooLarge } from "./limits.ts";
 import { openApiDocument } from "./openapi.ts";
+import { PackedAnswer } from "./packed-answer.ts";
 import { addPageRoutes } from "./page-routes.ts";
 import {
   type Client,
@@ -135,11 +137,24 @@ class Routes {
       const client = this.known(c);
       const request = await readRequest(c, "call", name, entry, this.#options.requestBytes);
       understood();
-      const value = await this.#service.call(client, request, { signal: c.req.raw.signal });
+      const answer = await this.#service.call(client, request, { signal: c.req.raw.signal });
       const isPacked = accepts(c, PACKED_TYPE);
+      if (isPacked && answer instanceof PackedAnswer) return this.#sendPacked(c, answer);
+      const value = answer instanceof PackedAnswer ? answer.value : answer;
       const body = piecesBody(callPieces(value, isPacked), (bytes) => this.#service.metrics?.sentBytes(bytes));
       return new Response(body, { headers: headersOf(isPacked ? PACKED_TYPE : "application/json") });
     };
+  }
+
+  /** Past the Response, which would copy the bytes for each who is sent them. */
+  #sendPacked(c: Ctx, { bytes }: PackedAnswer): Response {
+    const headers = headersOf(PACKED_TYPE);
+    this.#service.metrics?.sentBytes(bytes.byteLength);
+    const outgoing = c.env?.outgoing;
+    if (outgoing === undefined) return new Response(bytes, { headers });
+    outgoing.writeHead(200, { ...headers, "Content-Length": bytes.byteLength });
+    outgoing.end(bytes);
+    return RESPONSE_ALREADY_SENT;
   }
 
   stream(name: string, entry: Entry): Handler {
@@ -198,6 +213,11 @@ class Routes {
 /** `/v1/db/readRuninfo` for `db.readRuninfo`. */
 function routeOf(method: string): string {
   return `/v1/${method.replace(".", "/")}`;
+}
+
+/** Whether a path is that of a call of a service. */
+export function isRouteOf({ table }: Service, path: string): boolean {
+  return Object.keys(table.calls).some((name) => routeOf(name) === path);
 }
 
 /** A failure as an answer. */

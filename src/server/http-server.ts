@@ -8,7 +8,7 @@ import { asText, badArgument } from "../core/guards.ts";
 import { any, finite, integer, optional, resolveOptions } from "../core/options.ts";
 import { toWireError } from "../transport/codec.ts";
 import { cannotBind, isLoopbackHost, needsKeys } from "./bind-address.ts";
-import { appChecks, errorAnswer, type HttpAppOptions, httpApp } from "./http-app.ts";
+import { appChecks, errorAnswer, type HttpAppOptions, httpApp, isRouteOf } from "./http-app.ts";
 import { within } from "./http-stream.ts";
 import { HttpRelay, type HttpRelayTarget } from "./relay/http-relay.ts";
 import type { Service } from "./service.ts";
@@ -71,14 +71,20 @@ export async function serveHttp(service: Service, options: HttpServerOptions): P
   if (!isLocal && tls === undefined)
     service.logger.warn({ host }, "tokens travel readable over plain HTTP: give a certificate and key for TLS");
   const { app, endStreams } = httpApp(service, appOptions);
-  const answerHere = getRequestListener(app.fetch, {
-    overrideGlobalObjects: false,
-    hostname: host,
-    errorHandler: (error) => errorAnswer(toSaclaError(error, "BAD_MESSAGE"), 400, false),
-  });
+  const answersOf = ({ fetch }: typeof app): ReturnType<typeof getRequestListener> =>
+    getRequestListener(fetch, {
+      overrideGlobalObjects: false,
+      hostname: host,
+      errorHandler: (error) => errorAnswer(toSaclaError(error, "BAD_MESSAGE"), 400, false),
+    });
+  const answerHere = answersOf(app);
   const relaying = relay === undefined ? undefined : new HttpRelay(relay);
+  const shared = relay?.shared;
+  const answerShared = shared === undefined ? answerHere : answersOf(httpApp(shared, appOptions).app);
   const listener = (asked: IncomingMessage, answer: ServerResponse): void => {
-    if (relaying === undefined || relaying.owns(asked.url?.split("?")[0] ?? "")) void answerHere(asked, answer);
+    const path = asked.url?.split("?")[0] ?? "";
+    if (relaying === undefined || relaying.owns(path)) void answerHere(asked, answer);
+    else if (shared !== undefined && isRouteOf(shared, path)) void answerShared(asked, answer);
     else void relaying.pass(asked, answer);
   };
   const limits = {

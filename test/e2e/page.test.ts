@@ -89,7 +89,7 @@ describe("the page in Chromium", () => {
       Object.assign(images, shot.keep().images);
     const expected = assembler?.assemble(images);
     if (expected === undefined || assembler === null) throw new Error("no picture");
-    const box = await page.locator(".picture canvas").boundingBox();
+    const box = await page.locator(".picture canvas[data-engine]").boundingBox();
     if (box === null) throw new Error("no canvas");
     const rgb = await rgbOf(page);
     const size = Math.min(box.width / assembler.width, box.height / assembler.height);
@@ -144,7 +144,7 @@ describe("the page in Chromium", () => {
       assembler?.height ?? NaN,
       assembler?.pixelSizeUm ?? NaN,
     ];
-    const box = await page.locator(".picture canvas").boundingBox();
+    const box = await page.locator(".picture canvas[data-engine]").boundingBox();
     const [across, down] = [box?.width ?? NaN, box?.height ?? NaN];
     expect([drawn.x / across, drawn.y / down]).toEqual([expect.closeTo(0.5, 2), expect.closeTo(0.5, 2)]);
     expect(drawn.all.length).toBeGreaterThan(1);
@@ -213,7 +213,7 @@ describe("the page in Chromium", () => {
     const drawn = async (): Promise<number> => Number(await page.locator("html").getAttribute("data-drawn"));
     const before = await drawn();
     await expect.poll(drawn, { timeout: WAIT_MS }).toBeGreaterThan(before + 2);
-    const box = await page.locator(".picture canvas").boundingBox();
+    const box = await page.locator(".picture canvas[data-engine]").boundingBox();
     await page.mouse.move((box?.x ?? 0) + (box?.width ?? 0) * 0.3, (box?.y ?? 0) + (box?.height ?? 0) * 0.5);
     await untilSeen(page, new RegExp(`pixel \\(\\d+, \\d+\\) of ${SMALL}-[12]`));
     expect(faults).toEqual([]);

@@ -13,7 +13,7 @@ export interface Limits {
 }
 
 /** Level that says: no data. */
-const NO_DATA = 65_535;
+export const NO_DATA = 65_535;
 /** Levels from 0 to this are values. */
 export const TOP_LEVEL = 65_534;
 

@@ -8,7 +8,7 @@ import { go, usePlace } from "../server/location.ts";
 import { textOf, untilSeen } from "../server/use-poll.ts";
 import { Failure } from "../shell/failure.tsx";
 
-const EVERY_MS = 500;
+const EVERY_MS = 1000;
 /** Shots that are drawn. */
 const DRAWN = 1800;
 

@@ -38,13 +38,14 @@ export function useLive(subject: Subject | null, view: View): LiveFrame | undefi
     if (asked === null) return;
     const stop = new AbortController();
     const times = { answerMs: 0, drawMs: 0 };
+    let lookBefore = "";
     const next = async (after: number | null): Promise<CallResult<"page.live">> => {
       const began = performance.now();
-      const answer = await ask(
-        "page.live",
-        { ...asked, ...lookOf(latest.current), after, waitMs: WAIT_MS },
-        stop.signal,
-      );
+      const look = lookOf(latest.current);
+      // Another part or rectangle is seen at once, also when no newer shot comes.
+      const known = JSON.stringify(look) === lookBefore ? after : null;
+      lookBefore = JSON.stringify(look);
+      const answer = await ask("page.live", { ...asked, ...look, after: known, waitMs: WAIT_MS }, stop.signal);
       tellClock(answer.now);
       if (answer.frame !== null) times.answerMs = performance.now() - began;
       return answer;

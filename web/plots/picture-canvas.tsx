@@ -70,7 +70,7 @@ export const PictureCanvas = memo(function PictureCanvas(props: Props) {
         <Zoom />
         <SelectToZoom modifierKey="Control" />
         <ResetZoomButton />
-        <HeatMap picture={picture} domain={domain} scaleType={scaleType} colourMap={colourMap} />
+        <HeatMap picture={picture} domain={domain} scale={scale} colourMap={colourMap} />
         <Pointer onPoint={props.onPoint} />
         <Seen size={picture.size} onRegion={props.onRegion} />
         {props.rois.map((roi, i) => (

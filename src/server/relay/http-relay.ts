@@ -4,6 +4,7 @@ import { SaclaError, toSaclaError } from "../../core/errors.ts";
 import { toWireError } from "../../transport/codec.ts";
 import { httpStatus } from "../http-status.ts";
 import { serverBusy, tooLarge } from "../limits.ts";
+import type { Service } from "../service.ts";
 
 /** A server on this computer that answers what a server does not answer itself. */
 export interface HttpRelayTarget {
@@ -11,6 +12,8 @@ export interface HttpRelayTarget {
   readonly socketPath: string;
   /** Whether a path is answered here. */
   owns(path: string): boolean;
+  /** Answers some of the other paths, for all who ask the same at once. */
+  readonly shared?: Service | undefined;
 }
 
 /** Headers of one connection, which the other connection has of its own (RFC 9110, section 7.6.1). */

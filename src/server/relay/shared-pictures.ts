@@ -1,0 +1,181 @@
+import { request } from "node:http";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { SaclaError, toSaclaError } from "../../core/errors.ts";
+import type { Logger } from "../../core/logger.ts";
+import { decodeMessage, encodeMessage, fromWireError } from "../../transport/codec.ts";
+import type { Endpoint } from "../../transport/endpoint.ts";
+import { type CallParams, type CallResult, callMethods } from "../../transport/methods.ts";
+import { PACKED_TYPE, packParts, unpackParts } from "../../transport/packed.ts";
+import type { Limits } from "../limits.ts";
+import type { ServerMetrics } from "../metrics.ts";
+import { PackedAnswer } from "../packed-answer.ts";
+import { type ServedTable, Service } from "../service.ts";
+
+type Params = CallParams<"page.live">;
+type Answer = PackedAnswer<CallResult<"page.live">>;
+/** Asks the server behind. */
+export type AskPicture = (params: Params) => Promise<Answer>;
+
+/** A picture that is older is given only to who waits for a newer one in vain. */
+const FRESH_MS = 66;
+/** A look that nobody has asked for so long is forgotten. */
+const KEPT_MS = 5000;
+const MOST_LOOKS = 64;
+/** Longer than it ever waits for a picture. */
+const ANSWER_MS = 30_000;
+
+const table: ServedTable = { calls: { "page.live": callMethods["page.live"] }, streams: {} };
+
+/**
+ * Answers `page.live` in front of a relay: a picture comes once from the server behind, and all who look at it are sent
+ * the same bytes. It has limits of its own, so that who looks is not kept from steering.
+ * @param socketPath - where the server behind is now; it lets everybody in who reaches it
+ */
+export function sharedPictures(
+  socketPath: () => string,
+  options: { limits: Limits; metrics: Pick<ServerMetrics, "observe" | "openStreams" | "sentBytes">; logger: Logger },
+): Service {
+  return new Service(new SharedPictures((params) => askAt(socketPath(), params)), options, table);
+}
+
+/** The `page.live` of another server as an Endpoint whose answers are packed. */
+export class SharedPictures implements Endpoint {
+  readonly #ask: AskPicture;
+  readonly #looks = new Map<string, OneLook>();
+  #forgetting: NodeJS.Timeout | undefined;
+
+  constructor(ask: AskPicture) {
+    this.#ask = ask;
+  }
+
+  async call(_method: string, params: unknown): Promise<never> {
+    const { after, waitMs, ...look } = params as Params;
+    return (await this.#lookOf(JSON.stringify(look)).next(params as Params)) as never;
+  }
+
+  stream(method: string): never {
+    throw new SaclaError("UNSUPPORTED", `${method} is answered by another process.`);
+  }
+
+  async close(): Promise<void> {
+    clearTimeout(this.#forgetting);
+    this.#looks.clear();
+  }
+
+  #lookOf(key: string): OneLook {
+    const look = this.#looks.get(key) ?? new OneLook(this.#ask);
+    // Set anew, so that the one asked for least lately is the first.
+    this.#looks.delete(key);
+    this.#looks.set(key, look);
+    const [oldest] = this.#looks.keys();
+    if (this.#looks.size > MOST_LOOKS && oldest !== undefined) this.#looks.delete(oldest);
+    this.#forgetting ??= setTimeout(() => this.#forget(), KEPT_MS).unref();
+    return look;
+  }
+
+  /** Pictures that nobody looks at any more do not stay in memory. */
+  #forget(): void {
+    this.#forgetting = undefined;
+    for (const [key, look] of this.#looks) if (performance.now() - look.askedAt > KEPT_MS) this.#looks.delete(key);
+    if (this.#looks.size > 0) this.#forgetting = setTimeout(() => this.#forget(), KEPT_MS).unref();
+  }
+}
+
+interface Newest {
+  readonly seq: number;
+  readonly answer: Answer;
+  readonly at: number;
+}
+
+/** One part of one live picture, for all who see it. */
+class OneLook {
+  askedAt = 0;
+  readonly #askBehind: AskPicture;
+  #newest: Newest | undefined;
+  #asking: Promise<Answer> | undefined;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(ask: AskPicture) {
+    this.#askBehind = ask;
+  }
+
+  async next(params: Params): Promise<Answer> {
+    const { after, waitMs } = params;
+    this.askedAt = performance.now();
+    const until = this.askedAt + waitMs;
+    for (let now = this.askedAt; ; now = performance.now()) {
+      const fresh = this.#after(after);
+      if (fresh !== undefined && now - fresh.at < FRESH_MS) return await this.#inTurn(fresh.answer);
+      this.#asking ??= this.#ask({ ...params, waitMs: Math.max(0, Math.ceil(until - now)) });
+      const answer = await this.#asking;
+      const newest = this.#after(after);
+      if (newest !== undefined) return await this.#inTurn(newest.answer);
+      // Somebody else may have asked, who would not wait so long.
+      if (performance.now() >= until) return answer;
+    }
+  }
+
+  /** The newest picture, when it is not the one known already. A number from before a restart is not valid here. */
+  #after(known: number | null): Newest | undefined {
+    return this.#newest?.seq === known ? undefined : this.#newest;
+  }
+
+  async #ask(params: Params): Promise<Answer> {
+    try {
+      const answer = await this.#askBehind({ ...params, after: this.#newest?.seq ?? null });
+      const { frame } = answer.value;
+      if (frame !== null) this.#newest = { seq: frame.seq, answer, at: performance.now() };
+      return answer;
+    } finally {
+      this.#asking = undefined;
+    }
+  }
+
+  /** What is sent to many at once is sent to one in each turn of the loop: a STOP must not wait for all of it. */
+  async #inTurn(answer: Answer): Promise<Answer> {
+    this.#turn = this.#turn.then(async () => await nextTurn());
+    await this.#turn;
+    return answer;
+  }
+}
+
+/** @throws UNREACHABLE; and what the server behind answers */
+async function askAt(socketPath: string, params: Params): Promise<Answer> {
+  const body = packParts(encodeMessage({ kind: "call", id: 0, method: "page.live", value: params }));
+  const bytes = await new Promise<Uint8Array<ArrayBuffer>>((resolve, reject) => {
+    const asked = request({
+      socketPath,
+      agent: false,
+      method: "POST",
+      path: "/v1/page/live",
+      headers: {
+        Accept: PACKED_TYPE,
+        Host: "localhost",
+        "Content-Type": PACKED_TYPE,
+        "Content-Length": body.byteLength,
+      },
+      signal: AbortSignal.timeout(ANSWER_MS),
+    });
+    asked.on("response", (answer) => {
+      const chunks: Buffer[] = [];
+      answer.on("data", (chunk: Buffer) => chunks.push(chunk));
+      answer.on("error", reject);
+      answer.on("end", () => resolve(joined(chunks)));
+    });
+    asked.on("error", reject);
+    asked.end(body);
+  }).catch((cause: unknown) => {
+    throw new SaclaError("UNREACHABLE", "What reads the data does not answer; ask again.", { cause });
+  });
+  const message = decodeMessage(unpackParts(bytes), { copy: false });
+  if (message.kind === "result") return new PackedAnswer(bytes, message.value as CallResult<"page.live">);
+  throw message.kind === "error" ? fromWireError(message.error) : toSaclaError(new Error(message.kind), "BAD_MESSAGE");
+}
+
+/** In memory of their own, where arrays are aligned. */
+function joined(chunks: readonly Buffer[]): Uint8Array<ArrayBuffer> {
+  const bytes = Buffer.allocUnsafeSlow(chunks.reduce((sum, { byteLength }) => sum + byteLength, 0));
+  let at = 0;
+  for (const chunk of chunks) at += chunk.copy(bytes, at);
+  return bytes;
+}
