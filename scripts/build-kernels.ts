@@ -10,6 +10,7 @@ const root = new URL("../", import.meta.url);
 /** Source → the module made from it. */
 const kernels: Readonly<Record<string, string>> = {
   "kernels/assemble.ts": "src/ip/kernel-binary.ts",
+  "kernels/common-mode.ts": "src/reduce/corrections/kernel-binary.ts",
   "kernels/facility.ts": "src/facility/kernel-binary.ts",
   "kernels/picture.ts": "src/page/kernel-binary.ts",
   "kernels/images.ts": "src/reduce/images/kernel-binary.ts",

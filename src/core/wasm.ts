@@ -55,6 +55,11 @@ export class Arena {
     return address;
   }
 
+  /** Bytes that can still be handed out. */
+  get room(): number {
+    return this.memory.buffer.byteLength - this.#used;
+  }
+
   /** Where the next piece will be: what {@link Arena.rewind} goes back to. */
   get mark(): number {
     return this.#used;

@@ -45,32 +45,38 @@ function tableOf(step: number): ShareTable {
 /**
  * Logarithm of the characteristic function, for one photon per pixel, of the charge that a pixel has from photons that
  * leave it no more than `most`: Σ area · (exp(−i f share photon) − 1). Pixels with more do not count at all.
- * @param frequencies - per unit of charge
+ * @param waves - how many frequencies: 0 and multiples of `step`, per unit of charge
  * @param cloud - rms of the charge cloud, in pixels
  * @param photon - charge of a photon
  */
 export function shareExponent(
-  frequencies: Float64Array,
+  waves: number,
+  step: number,
   cloud: number,
   photon: number,
   most: number,
 ): { real: Float64Array; imaginary: Float64Array } {
   const at = Math.min(CLOUDS - 1.001, Math.max(0, (cloud - FIRST_CLOUD) / CLOUD_STEP));
-  const [real, imaginary] = [new Float64Array(frequencies.length), new Float64Array(frequencies.length)];
-  for (const [step, part] of [
+  const [real, imaginary] = [new Float64Array(waves), new Float64Array(waves)];
+  for (const [table, part] of [
     [Math.floor(at), 1 - (at % 1)],
     [Math.floor(at) + 1, at % 1],
   ] as const) {
-    const { area, share } = tableOf(step);
+    const { area, share } = tableOf(table);
     const end = Math.min(SHARES, Math.floor((most / photon) * SHARES));
     for (let k = 0; k < end; k++) {
       const weight = part * (area[k] ?? 0);
       if (weight === 0) continue;
-      const charge = photon * (share[k] ?? 0);
-      for (let f = 0; f < frequencies.length; f++) {
-        const phase = charge * (frequencies[f] ?? 0);
-        real[f] = (real[f] ?? 0) + weight * (Math.cos(phase) - 1);
-        imaginary[f] = (imaginary[f] ?? 0) - weight * Math.sin(phase);
+      // Each wave turns by one more step than the one before: no cosine of each.
+      const phase = photon * (share[k] ?? 0) * step;
+      const [cosine, sine] = [Math.cos(phase), Math.sin(phase)];
+      let [x, y] = [1, 0];
+      for (let f = 0; f < waves; f++) {
+        real[f] = (real[f] ?? 0) + weight * (x - 1);
+        imaginary[f] = (imaginary[f] ?? 0) - weight * y;
+        const turned = x * cosine - y * sine;
+        y = x * sine + y * cosine;
+        x = turned;
       }
     }
   }

@@ -2,8 +2,11 @@ import { badArgument } from "../../core/guards.ts";
 import type { Ledger } from "../../core/ledger.ts";
 import { finite, integer, optional, resolveOptions } from "../../core/options.ts";
 import type { ImageSpec } from "../../core/shots.ts";
+import { Arena, instantiateKernel } from "../../core/wasm.ts";
 import { quantize } from "../engine/exact.ts";
+import { arenaAround } from "../images/in-place.ts";
 import type { Correction } from "./correction.ts";
+import { kernelBinary } from "./kernel-binary.ts";
 import { REACH, zeroPeaks } from "./zero-peak.ts";
 
 export interface CommonModeOptions {
@@ -37,8 +40,6 @@ const LARGEST_ERROR = 1;
 const BLOCKS = 32;
 /** Pixels above, in 30ths of `withinAdu`, are spots and not counted as light. */
 const SPOT = 3000;
-/** Pixels this far apart share no charge: what they vary in common is the light's shape. */
-const FAR = 3;
 /** In images of many rows every fourth is enough for covariances. */
 const MANY_ROWS = 256;
 const [SUM, FOUND, NOT_FOUND] = ["common-mode-adu", "common-mode-found", "common-mode-not-found"] as const;
@@ -104,6 +105,52 @@ export function commonModeLevels({ amounts = {} }: Ledger): Readonly<Record<stri
   return levels;
 }
 
+/** The functions of kernels/common-mode.ts that work on an image; addresses in bytes. */
+interface PortKernel {
+  portCountsF32(
+    pixels: number,
+    rows: number,
+    width: number,
+    ports: number,
+    blocks: number,
+    perUnit: number,
+    spot: number,
+    counts: number,
+    sums: number,
+    numbers: number,
+  ): void;
+  portProductsF32(
+    pixels: number,
+    rows: number,
+    columns: number,
+    ports: number,
+    blocks: number,
+    step: number,
+    used: number,
+    means: number,
+    most: number,
+    out: number,
+  ): void;
+  takeLevelsF32(pixels: number, rows: number, width: number, ports: number, levels: number): void;
+}
+
+/** Where the image lies that the kernel works on, and what it counts of it. */
+interface PortMemory {
+  readonly kernel: PortKernel;
+  readonly image: Float32Array;
+  /** Images are copied there, and back. */
+  readonly isCopy: boolean;
+  /** Of each port, two tables that are to be added up. */
+  readonly counts: Uint32Array;
+  /** Sum and number of pixels of each block of rows of each port; `used`: blocks without bright spots. */
+  readonly sums: Float64Array;
+  readonly numbers: Float64Array;
+  readonly used: Uint8Array;
+  readonly means: Float64Array;
+  readonly products: Float64Array;
+  readonly levels: Float64Array;
+}
+
 /** Finds the levels of the ports of one sensor, in memory that is reused. */
 class PortLevels {
   readonly #rows: number;
@@ -113,11 +160,7 @@ class PortLevels {
   readonly #blocks: number;
   /** ADU of the unit in which levels are found. */
   readonly #unit: number;
-  readonly #histograms: readonly Float64Array[];
-  readonly #levels: Float64Array;
-  /** Sum and number of pixels of each block of rows of each port. */
-  readonly #sums: Float64Array;
-  readonly #numbers: Float64Array;
+  #memory: PortMemory | undefined;
 
   constructor({ detId, rows, columns }: ImageSpec, ports: number, within: number) {
     if (columns % ports !== 0) throw badArgument("ports", ports, `a divisor of ${columns}, the columns of ${detId}`);
@@ -127,55 +170,75 @@ class PortLevels {
     this.#ports = ports;
     this.#blocks = Math.max(1, Math.min(BLOCKS, Math.floor(rows / 8)));
     this.#unit = within / 30;
-    this.#histograms = Array.from({ length: ports }, () => new Float64Array(2 * REACH));
-    this.#levels = new Float64Array(ports);
-    this.#sums = new Float64Array(ports * this.#blocks);
-    this.#numbers = new Float64Array(ports * this.#blocks);
   }
 
   /** Gives the levels taken off, NaN for the ports left as they are. */
   subtract(pixels: Float32Array): Float64Array {
-    const [width, levels] = [this.#width, this.#levels];
-    this.#count(pixels);
-    const isUsed = this.#evenBlocks();
-    const means = Array.from(levels, (_, port) => this.#meanOf(port, isUsed));
-    const covariances = this.#covary(pixels, means, isUsed);
-    const usable = this.#histograms.map((histogram) => (this.#isEnough(histogram) ? histogram : new Float64Array(0)));
-    for (const [port, { level, error }] of zeroPeaks({ histograms: usable, means, covariances }).entries())
+    const memory = this.#memoryFor(pixels);
+    const { kernel, image, isCopy, levels } = memory;
+    if (isCopy) image.set(pixels);
+    this.#count(memory);
+    this.#findEvenBlocks(memory);
+    const means = Array.from(levels, (_, port) => this.#meanOf(memory, port));
+    const covariances = this.#covary(memory, means);
+    const found = zeroPeaks({ histograms: this.#histograms(memory), means, covariances });
+    for (const [port, { level, error }] of found.entries())
       levels[port] = error <= LARGEST_ERROR && Math.abs(level) < 60 ? quantize(level * this.#unit) : NaN;
-    for (let start = 0, port = 0; start < pixels.length; start += width, port = (port + 1) % levels.length) {
-      const level = levels[port] ?? NaN;
-      if (Number.isNaN(level)) continue;
-      for (let i = start; i < start + width; i++) pixels[i] = (pixels[i] ?? NaN) - level;
-    }
+    kernel.takeLevelsF32(image.byteOffset, this.#rows, this.#width, this.#ports, levels.byteOffset);
+    if (isCopy) pixels.set(image);
     return levels;
   }
 
-  #blockOf(row: number): number {
-    return Math.floor((row * this.#blocks) / this.#rows);
+  /** Memory that has the image itself where the kernel can work on it, room for a copy of it elsewhere. */
+  #memoryFor(pixels: Float32Array): PortMemory {
+    const known = this.#memory;
+    if (known !== undefined && (known.image === pixels || known.isCopy)) return known;
+    const cells = this.#ports * this.#blocks;
+    const pieces = [16 * REACH * this.#ports, 8 * cells, 8 * cells, cells, 8 * this.#ports, 40, 8 * this.#ports];
+    const around = arenaAround(pixels, Arena.bytesFor(pieces));
+    const arena = around ?? new Arena(Arena.bytesFor([4 * pixels.length, ...pieces]));
+    const made = {
+      kernel: instantiateKernel(kernelBinary, arena.memory) as unknown as PortKernel,
+      image: around === undefined ? arena.float32(pixels.length) : pixels,
+      isCopy: around === undefined,
+      counts: arena.uint32(4 * REACH * this.#ports),
+      sums: arena.float64(cells),
+      numbers: arena.float64(cells),
+      used: arena.uint8(cells),
+      means: arena.float64(this.#ports),
+      products: arena.float64(5),
+      levels: arena.float64(this.#ports),
+    };
+    this.#memory = made;
+    return made;
   }
 
   /** Histograms of the ports, and sums of their blocks. */
-  #count(pixels: Float32Array): void {
-    const [width, perUnit, blocks] = [this.#width, 1 / this.#unit, this.#blocks];
-    for (const array of [...this.#histograms, this.#sums, this.#numbers]) array.fill(0);
-    for (let start = 0, r = 0; r < this.#rows; r++) {
-      for (let port = 0; port < this.#ports; port++, start += width) {
-        const counts = this.#histograms[port] ?? new Float64Array(0);
-        let [sum, number] = [0, 0];
-        for (let i = start; i < start + width; i++) {
-          const value = (pixels[i] ?? NaN) * perUnit;
-          const bin = value + REACH;
-          if (bin >= 0 && bin < 2 * REACH) counts[bin | 0] = (counts[bin | 0] ?? 0) + 1;
-          else if (!(value > -Infinity && value < SPOT)) continue;
-          sum += value;
-          number++;
-        }
-        const at = port * blocks + this.#blockOf(r);
-        this.#sums[at] = (this.#sums[at] ?? 0) + sum;
-        this.#numbers[at] = (this.#numbers[at] ?? 0) + number;
-      }
-    }
+  #count({ kernel, image, counts, sums, numbers }: PortMemory): void {
+    for (const array of [counts, sums, numbers]) array.fill(0);
+    kernel.portCountsF32(
+      image.byteOffset,
+      this.#rows,
+      this.#width,
+      this.#ports,
+      this.#blocks,
+      1 / this.#unit,
+      SPOT,
+      counts.byteOffset,
+      sums.byteOffset,
+      numbers.byteOffset,
+    );
+  }
+
+  /** Of each port, empty where too few pixels have no light. */
+  #histograms({ counts }: PortMemory): Float64Array[] {
+    return Array.from({ length: this.#ports }, (_, port) => {
+      const [even, odd] = [4 * REACH * port, 4 * REACH * port + 2 * REACH];
+      const histogram = Float64Array.from({ length: 2 * REACH }, (_, bin) => {
+        return (counts[even + bin] ?? 0) + (counts[odd + bin] ?? 0);
+      });
+      return this.#isEnough(histogram) ? histogram : new Float64Array(0);
+    });
   }
 
   #isEnough(histogram: Float64Array): boolean {
@@ -183,62 +246,48 @@ class PortLevels {
     return near >= Math.max(LEAST_PIXELS, LEAST_SHARE * this.#width * this.#rows);
   }
 
-  /** Blocks that have no bright spots. */
-  #evenBlocks(): Uint8Array {
+  /** Those that have no bright spots. */
+  #findEvenBlocks({ sums, numbers, used }: PortMemory): void {
     const blocks = this.#blocks;
-    const isUsed = new Uint8Array(this.#sums.length);
     for (let port = 0; port < this.#ports; port++) {
       const first = port * blocks;
-      const means = Array.from({ length: blocks }, (_, b) => {
-        return (this.#sums[first + b] ?? 0) / (this.#numbers[first + b] ?? 0);
-      });
+      const means = Array.from({ length: blocks }, (_, b) => (sums[first + b] ?? 0) / (numbers[first + b] ?? 0));
       const sorted = means.filter((mean) => !Number.isNaN(mean)).sort((a, b) => a - b);
       const [least = NaN, middle = NaN] = [sorted[0], sorted[sorted.length >> 1]];
       const limit = middle + 2 * (middle - least) + 2;
-      for (const [b, mean] of means.entries()) isUsed[first + b] = mean <= limit ? 1 : 0;
+      for (const [b, mean] of means.entries()) used[first + b] = mean <= limit ? 1 : 0;
     }
-    return isUsed;
   }
 
-  #meanOf(port: number, isUsed: Uint8Array): number {
+  #meanOf({ sums, numbers, used }: PortMemory, port: number): number {
     let [sum, number] = [0, 0];
     for (let at = port * this.#blocks; at < (port + 1) * this.#blocks; at++) {
-      if (isUsed[at] === 0) continue;
-      sum += this.#sums[at] ?? 0;
-      number += this.#numbers[at] ?? 0;
+      if (used[at] === 0) continue;
+      sum += sums[at] ?? 0;
+      number += numbers[at] ?? 0;
     }
     return sum / number;
   }
 
   /** Of pixels with themselves, neighbors along edges and at corners, less that of pixels far apart. */
-  #covary(pixels: Float32Array, means: readonly number[], isUsed: Uint8Array): [number, number, number] {
-    const [rows, columns, width, unit] = [this.#rows, this.#columns, this.#width, this.#unit];
-    const [most, step, down, far] = [SPOT * unit, rows < MANY_ROWS ? 1 : 4, columns, FAR * columns];
-    let [own, edge, corner, apart, number] = [0, 0, 0, 0, 0];
-    for (let r = 0; r < rows - FAR; r += step) {
-      const block = this.#blockOf(r);
-      for (let port = 0; port < this.#ports; port++) {
-        if (isUsed[port * this.#blocks + block] === 0) continue;
-        const mean = (means[port] ?? NaN) * unit;
-        const end = r * columns + Math.min((port + 1) * width, columns - FAR);
-        for (let i = r * columns + Math.max(1, port * width); i < end; i++) {
-          const x = pixels[i] ?? NaN;
-          const near = (pixels[i + 1] ?? NaN) + (pixels[i + down] ?? NaN);
-          const diagonal = (pixels[i + down + 1] ?? NaN) + (pixels[i + down - 1] ?? NaN);
-          const away = (pixels[i + FAR] ?? NaN) + (pixels[i + far] ?? NaN);
-          // No comparison holds for a pixel that is no number.
-          const all = x + near + diagonal + away;
-          if (!(x < most && all < 3 * most && all > -most)) continue;
-          // One factor less its mean is enough.
-          const d = x - mean;
-          own += d * x;
-          edge += d * near;
-          corner += d * diagonal;
-          apart += d * away;
-          number++;
-        }
-      }
-    }
+  #covary(memory: PortMemory, means: readonly number[]): [number, number, number] {
+    const { kernel, image, used, products } = memory;
+    const [rows, unit] = [this.#rows, this.#unit];
+    products.fill(0);
+    memory.means.set(means.map((mean) => mean * unit));
+    kernel.portProductsF32(
+      image.byteOffset,
+      rows,
+      this.#columns,
+      this.#ports,
+      this.#blocks,
+      rows < MANY_ROWS ? 1 : 4,
+      used.byteOffset,
+      memory.means.byteOffset,
+      SPOT * unit,
+      products.byteOffset,
+    );
+    const [own = 0, edge = 0, corner = 0, apart = 0, number = 0] = products;
     const [shape, scale] = [apart / 2, number * unit * unit];
     return [(own - shape) / scale, (edge / 2 - shape) / scale, (corner / 2 - shape) / scale];
   }

@@ -1,4 +1,6 @@
+import { Arena, instantiateKernel } from "../../core/wasm.ts";
 import { LARGEST_CLOUD, SMALLEST_CLOUD, shareExponent } from "./charge-shares.ts";
+import { kernelBinary } from "./kernel-binary.ts";
 
 // All charges here are in 30ths of `withinAdu`: 1 ADU for an MPCCD.
 
@@ -23,13 +25,55 @@ const TURNS = 24;
 /** The window, and the charge of a photon and its cloud, stay as they are from this turn on. */
 const FIXED = 12;
 
-const frequencies = Float64Array.from({ length: WAVES }, (_, k) => (2 * Math.PI * k) / PERIOD);
-/** cos and sin of every wave at every bin. */
-const [cosines, sines] = [Math.cos, Math.sin].map((wave) =>
-  Float64Array.from({ length: 2 * HALF * WAVES }, (_, i) =>
-    wave((Math.floor(i / WAVES) + 0.5 - HALF) * (frequencies[i % WAVES] ?? 0)),
-  ),
-) as [Float64Array, Float64Array];
+/** Of the waves: multiples of the first. */
+const STEP = (2 * Math.PI) / PERIOD;
+const frequencies = Float64Array.from({ length: WAVES }, (_, k) => STEP * k);
+
+/** The function of kernels/common-mode.ts that adds up waves; addresses in bytes. */
+interface WaveKernel {
+  sumWaves(
+    low: number,
+    high: number,
+    parts: number,
+    waves: number,
+    bins: number,
+    cosines: number,
+    sines: number,
+    sums: number,
+  ): void;
+}
+
+/** The peak and its derivatives by noise, cloud and level, as waves and in bins. */
+interface WaveMemory {
+  readonly kernel: WaveKernel;
+  /** Real and imaginary parts of the waves of each. */
+  readonly parts: Float64Array;
+  /** Each in the bins, 2 × {@link HALF} of them. */
+  readonly bins: readonly Float64Array[];
+  /** Of every wave at every bin. */
+  readonly cosines: Float64Array;
+  readonly sines: Float64Array;
+}
+
+let memory: WaveMemory | undefined;
+
+/** Made once. */
+function waveMemory(): WaveMemory {
+  if (memory !== undefined) return memory;
+  const table = 2 * HALF * WAVES;
+  const arena = new Arena(Arena.bytesFor([8 * 8 * WAVES, 8 * 8 * HALF, 8 * table, 8 * table]));
+  const kernel = instantiateKernel(kernelBinary, arena.memory) as unknown as WaveKernel;
+  const [parts, sums] = [arena.float64(8 * WAVES), arena.float64(8 * HALF)];
+  const [cosines, sines] = [arena.float64(table), arena.float64(table)];
+  for (let i = 0; i < table; i++) {
+    const phase = ((i % (2 * HALF)) + 0.5 - HALF) * (frequencies[Math.floor(i / (2 * HALF))] ?? 0);
+    cosines[i] = Math.cos(phase);
+    sines[i] = Math.sin(phase);
+  }
+  const bins = Array.from({ length: 4 }, (_, which) => sums.subarray(2 * HALF * which, 2 * HALF * (which + 1)));
+  memory = { kernel, parts, bins, cosines, sines };
+  return memory;
+}
 
 /** What is known of an image. */
 interface ImageSums {
@@ -135,8 +179,8 @@ function findCharge(shared: Shared, ports: readonly Port[], [own, edge, corner]:
   const [knownCloud, knownPhoton] = shared.knownFor;
   if (Math.abs(photon / knownPhoton - 1) < 0.003 && Math.abs(expectedCloud / knownCloud - 1) < 0.003) return;
   shared.knownFor = [expectedCloud, photon];
-  shared.exponent = shareExponent(frequencies, expectedCloud, photon, MOST_SHARE);
-  const more = shareExponent(frequencies, 1.1 * expectedCloud, photon, MOST_SHARE);
+  shared.exponent = shareExponent(WAVES, STEP, expectedCloud, photon, MOST_SHARE);
+  const more = shareExponent(WAVES, STEP, 1.1 * expectedCloud, photon, MOST_SHARE);
   const slope = (after: Float64Array, before: Float64Array): Float64Array =>
     after.map((value, k) => (value - (before[k] ?? 0)) / (0.1 * expectedCloud));
   shared.byCloud = {
@@ -188,13 +232,8 @@ function improve(ports: readonly Port[], shared: Shared): { moved: number; error
   return { moved: largest, errors };
 }
 
-/** Waves of the peak and of its derivatives by noise, cloud and level: real and imaginary parts. */
-const waves = Array.from({ length: 8 }, () => new Float64Array(WAVES));
-/** The same in the bins. */
-const bins = Array.from({ length: 4 }, () => new Float64Array(2 * HALF));
-
 function scoresOf(port: Port, shared: Shared): Scores {
-  evaluate(port, shared);
+  const { bins } = evaluate(port, shared);
   const [peak, byNoise, byCloud, byLevel] = bins as [Float64Array, Float64Array, Float64Array, Float64Array];
   const { low, high } = port;
   let [counted, expected] = [0, 0];
@@ -232,10 +271,11 @@ function scoresOf(port: Port, shared: Shared): Scores {
   return { slope, curvature };
 }
 
-function evaluate({ base, level, mean, low, high }: Port, shared: Shared): void {
+function evaluate({ base, level, mean, low, high }: Port, shared: Shared): WaveMemory {
   const photons = Math.max(0, mean - level) / shared.photon;
   const extra = shared.cloud - shared.expectedCloud;
-  const [re, im] = waves as [Float64Array, Float64Array];
+  const memory = waveMemory();
+  const { kernel, parts, bins, cosines, sines } = memory;
   // Bins of the waves begin at `base`; a wave turns by half its phase from there to the middle.
   const place = level - base - HALF;
   for (let k = 0; k < WAVES; k++) {
@@ -245,25 +285,21 @@ function evaluate({ base, level, mean, low, high }: Port, shared: Shared): void 
     const size = (k === 0 ? 0.5 : 1) * Math.exp((-(shared.noise ** 2) * f * f) / 2 + photons * er);
     const phase = photons * ei - f * place;
     const [a, b] = [size * Math.cos(phase), size * Math.sin(phase)];
-    re[k] = a;
-    im[k] = b;
-    const set = (at: number, x: number, y: number): void => {
-      const [r, i] = [waves[at], waves[at + 1]];
-      if (r === undefined || i === undefined) return;
-      r[k] = a * x - b * y;
-      i[k] = a * y + b * x;
-    };
-    set(2, -shared.noise * f * f, 0);
-    set(4, photons * cr, photons * ci);
-    set(6, -er / shared.photon, -f - ei / shared.photon);
+    const [cloudReal, cloudImaginary] = [photons * cr, photons * ci];
+    const [levelReal, levelImaginary] = [-er / shared.photon, -f - ei / shared.photon];
+    const byNoise = -shared.noise * f * f;
+    parts[k] = a;
+    parts[WAVES + k] = b;
+    parts[2 * WAVES + k] = a * byNoise;
+    parts[3 * WAVES + k] = b * byNoise;
+    parts[4 * WAVES + k] = a * cloudReal - b * cloudImaginary;
+    parts[5 * WAVES + k] = a * cloudImaginary + b * cloudReal;
+    parts[6 * WAVES + k] = a * levelReal - b * levelImaginary;
+    parts[7 * WAVES + k] = a * levelImaginary + b * levelReal;
   }
-  for (const [which, out] of bins.entries()) {
-    const [r, i] = [waves[2 * which] ?? re, waves[2 * which + 1] ?? im];
-    for (let j = low; j < high; j++) {
-      let sum = 0;
-      for (let k = 0, at = j * WAVES; k < WAVES; k++, at++)
-        sum += (cosines[at] ?? 0) * (r[k] ?? 0) - (sines[at] ?? 0) * (i[k] ?? 0);
-      out[j] = which === 0 ? Math.max(sum, 1e-9) : sum;
-    }
-  }
+  const sums = bins[0]?.byteOffset ?? 0;
+  kernel.sumWaves(low, high, parts.byteOffset, WAVES, 2 * HALF, cosines.byteOffset, sines.byteOffset, sums);
+  const peak = bins[0] ?? parts;
+  for (let j = low; j < high; j++) peak[j] = Math.max(peak[j] ?? 0, 1e-9);
+  return memory;
 }

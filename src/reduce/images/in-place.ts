@@ -79,6 +79,12 @@ export function kernelOf(image: Pixels): ImageKernel | undefined {
   return image instanceof Float32Array ? places.get(image)?.kernel : undefined;
 }
 
+/** The memory in which an image lies, when that is an arena with room for so many bytes more. */
+export function arenaAround(image: Float32Array, bytes: number): Arena | undefined {
+  const arena = places.get(image)?.arena;
+  return arena !== undefined && arena.room >= bytes ? arena : undefined;
+}
+
 /** The address of a map beside the image, copied there when it first comes; 0 when it cannot be there. */
 function mapBeside(place: Place | undefined, map: Float64Array): number {
   if (place === undefined) return 0;

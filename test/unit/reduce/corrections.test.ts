@@ -5,6 +5,7 @@ import { asImage, type PixelType } from "../../../src/core/ndarray.ts";
 import { Random } from "../../../src/core/random.ts";
 import type { Shot } from "../../../src/core/shots.ts";
 import type { SyncValue } from "../../../src/core/syncdb.ts";
+import { quantize } from "../../../src/reduce/engine/exact.ts";
 import {
   accumulate,
   type Correction,
@@ -373,6 +374,31 @@ describe("commonMode", () => {
       ),
       { numRuns: rounds(40) },
     );
+  });
+
+  it("takes the same off ports of an odd width, in the memory of the kernel and elsewhere", async () => {
+    const [rowsHere, width] = [300, 15];
+    const offsets = [12, -7, 3.5, 0];
+    const random = new Random(7);
+    const pixels = Float32Array.from({ length: rowsHere * width * ports }, (_, i) => {
+      return (offsets[Math.floor(i / width) % ports] ?? 0) + 11 * random.normal();
+    });
+    const { average } = await reduce(
+      shotsOf([{ pixels: [...pixels] }], [rowsHere, width * ports]),
+      { average: mean() },
+      { corrections: [correct.commonMode({ ports })] },
+    );
+    const elsewhere = pixels.slice();
+    const nothing = (): void => {};
+    const frame = { detId: "A", rows: rowsHere, columns: width * ports, type: "float32" as const };
+    correct.commonMode({ ports }).begin(nothing, nothing).sensor?.(frame)(elsewhere, 0);
+    expect(average["A"]?.data.every((x, i) => x === quantize(elsewhere[i] ?? NaN))).toBe(true);
+    const levels = offsets.map((_, port) => (pixels[port * width] ?? NaN) - (elsewhere[port * width] ?? NaN));
+    for (const [port, level] of levels.entries()) expect(Math.abs(level - (offsets[port] ?? NaN))).toBeLessThan(1.5);
+    const wrong = pixels.findIndex((pixel, i) => {
+      return Math.abs(pixel - (elsewhere[i] ?? NaN) - (levels[Math.floor(i / width) % ports] ?? NaN)) > 1e-4;
+    });
+    expect(wrong).toBe(-1);
   });
 
   it.each([85, 500])("leaves a port that is lit everywhere by %i ADU, and notes it", async (light) => {
