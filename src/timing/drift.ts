@@ -18,12 +18,25 @@ export function slopes(root: Float64Array): Float64Array[] {
   return [0, 1, 2].map((power) => root.map((value, x) => value * ((x - middle) / middle) ** power));
 }
 
-/** Sine and cosine of each fringe; frequencies in periods per bin. */
-export function fringes(root: Float64Array, frequencies: readonly number[]): Float64Array[] {
-  return frequencies.flatMap((frequency) => [
-    root.map((value, x) => value * Math.cos(2 * Math.PI * frequency * x)),
-    root.map((value, x) => value * Math.sin(2 * Math.PI * frequency * x)),
-  ]);
+/** Fringes along a profile: their frequency in its middle, and by how much it changes along it. */
+export interface Fringe {
+  /** Periods per bin. */
+  readonly frequency: number;
+  /** Periods at either end that the phase is ahead of that of an even fringe: wedges and curved surfaces make them. */
+  readonly chirp: number;
+}
+
+/** Sine and cosine of each fringe. */
+export function fringes(root: Float64Array, found: readonly Fringe[]): Float64Array[] {
+  return found.flatMap((fringe) => {
+    const phase = phaseOf(fringe, root.length);
+    return [root.map((value, x) => value * Math.cos(phase(x))), root.map((value, x) => value * Math.sin(phase(x)))];
+  });
+}
+
+function phaseOf({ frequency, chirp }: Fringe, bins: number): (x: number) => number {
+  const middle = (bins - 1) / 2;
+  return (x) => 2 * Math.PI * (frequency * x + chirp * ((x - middle) / middle) ** 2);
 }
 
 /** The vectors made orthonormal in their order; one that depends on those before it is left out. */
@@ -87,7 +100,7 @@ export function addTimes(to: Float64Array, factor: number, of: Float64Array): vo
 }
 
 /**
- * Frequencies of the fringes left in residuals, strongest first: peaks of their mean periodogram that white noise
+ * The fringes left in residuals, strongest first: peaks of their mean periodogram that white noise
  * does not make. Each is taken out with its own sine and cosine before the next is looked for.
  * Those `known` stand first; periods over `longest` bins are not looked for, nor what has less than
  * `least` times the power of noise.
@@ -96,8 +109,8 @@ export function findFringes(
   residuals: readonly Float64Array[],
   root: Float64Array,
   basis: Basis,
-  { known, longest, least }: { readonly known: readonly number[]; readonly longest: number; readonly least: number },
-): number[] {
+  { known, longest, least }: { readonly known: readonly Fringe[]; readonly longest: number; readonly least: number },
+): Fringe[] {
   const found = [...known];
   if (residuals.length === 0) return found;
   const shots = residuals.length;
@@ -126,35 +139,63 @@ export function findFringes(
   return found;
 }
 
-/** The frequency near `from` at which the residuals have most power. */
-function sharpen(rest: readonly Float64Array[], from: number, step: number): number {
-  const power = (frequency: number): number => {
-    let sum = 0;
-    const [turnRe, turnIm] = [Math.cos(2 * Math.PI * frequency), Math.sin(2 * Math.PI * frequency)];
-    for (const values of rest) {
-      let [re, im, c, s] = [0, 0, 1, 0];
-      for (const value of values) {
-        re += value * c;
-        im += value * s;
-        [c, s] = [c * turnRe - s * turnIm, c * turnIm + s * turnRe];
-      }
-      sum += re * re + im * im;
+/** Most of a chirp that is looked for, and the step of the first look. */
+const MOST_CHIRP = 2;
+const CHIRP_STEP = 0.5;
+/** Series that the first look at chirps needs. */
+const CHIRP_SERIES = 12;
+
+/** The fringe near the frequency `from` with which the residuals have most power. */
+function sharpen(rest: readonly Float64Array[], from: number, step: number): Fringe {
+  let best: Fringe = { frequency: from, chirp: 0 };
+  const some = rest.slice(0, CHIRP_SERIES);
+  // An uneven fringe has its power in many frequencies: the strongest one may be far from that of its middle.
+  let most = 1.1 * powerOf(some, best);
+  for (let chirp = -MOST_CHIRP; chirp <= MOST_CHIRP; chirp += CHIRP_STEP) {
+    for (let k = -4; chirp !== 0 && k <= 4; k++) {
+      const fringe = { frequency: from + k * step, chirp };
+      const power = powerOf(some, fringe);
+      if (power > most) [best, most] = [fringe, power];
     }
-    return sum;
-  };
-  let [low, high] = [from - step, from + step];
+  }
+  for (let round = 0; round < 2; round++) {
+    const { frequency: f, chirp } = best;
+    const frequency = highest(f - step, f + step, (value) => powerOf(rest, { frequency: value, chirp }));
+    best = {
+      frequency,
+      chirp: highest(chirp - CHIRP_STEP, chirp + CHIRP_STEP, (value) => powerOf(rest, { frequency, chirp: value })),
+    };
+  }
+  return best;
+}
+
+/** Power of the residuals in a fringe. */
+function powerOf(rest: readonly Float64Array[], fringe: Fringe): number {
+  const bins = rest[0]?.length ?? 0;
+  const phase = phaseOf(fringe, bins);
+  const [cos, sin] = [new Float64Array(bins), new Float64Array(bins)];
+  for (let x = 0; x < bins; x++) {
+    cos[x] = Math.cos(phase(x));
+    sin[x] = Math.sin(phase(x));
+  }
+  return rest.reduce((sum, values) => sum + inner(values, cos) ** 2 + inner(values, sin) ** 2, 0);
+}
+
+/** Where a curve with one peak between two values is highest: golden section. */
+function highest(from: number, to: number, curve: (value: number) => number): number {
+  let [low, high] = [from, to];
   const golden = (Math.sqrt(5) - 1) / 2;
   let [a, b] = [high - golden * (high - low), low + golden * (high - low)];
-  let [atA, atB] = [power(a), power(b)];
+  let [atA, atB] = [curve(a), curve(b)];
   for (let i = 0; i < 12; i++) {
     if (atA > atB) {
       [high, b, atB] = [b, a, atA];
       a = high - golden * (high - low);
-      atA = power(a);
+      atA = curve(a);
     } else {
       [low, a, atA] = [a, b, atB];
       b = low + golden * (high - low);
-      atB = power(b);
+      atB = curve(b);
     }
   }
   return (low + high) / 2;

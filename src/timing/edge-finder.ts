@@ -104,6 +104,8 @@ export interface EdgeFinderState {
   readonly root: string;
   readonly basis: readonly string[];
   readonly excess: { readonly step: number; readonly position: number };
+  /** rms of the edges' ln σ; 1 where it is not known. */
+  readonly widthScatter?: number;
   readonly fringes: readonly number[];
   readonly edges: number;
   readonly laserOnly: number;
@@ -229,7 +231,8 @@ export class EdgeFinder {
       root: encode(Float32Array.from(model.root)),
       basis: model.basis.map((vector) => encode(Float32Array.from(vector))),
       excess: model.excess,
-      fringes: [...fringes],
+      widthScatter: model.widthScatter,
+      fringes: fringes.map(({ frequency }) => frequency),
       edges,
       laserOnly: this.#laserOnly,
     };
@@ -243,6 +246,7 @@ export class EdgeFinder {
       root: Float64Array.from(decode(state.root)),
       basis: orthonormal(state.basis.map((text) => Float64Array.from(decode(text)))),
       excess: state.excess,
+      widthScatter: state.widthScatter ?? 1,
     };
     const profiler = {
       layout: state.layout,
@@ -250,7 +254,8 @@ export class EdgeFinder {
       weights: Float64Array.from(state.weights),
       darkSide: state.darkSide,
     };
-    const learnt = { profiler, model, fringes: state.fringes, edges: state.edges };
+    const fringes = state.fringes.map((frequency) => ({ frequency, chirp: 0 }));
+    const learnt = { profiler, model, fringes, edges: state.edges };
     return new EdgeFinder(state.options, state.layout, state.full ?? Infinity, learnt, state.laserOnly);
   }
 
@@ -265,7 +270,7 @@ export class EdgeFinder {
       darkSide: profiler.darkSide,
       widthPx: model.shape.sigma * bin,
       recoveryPx: model.shape.tau * bin,
-      fringePeriodsPx: fringes.map((frequency) => bin / frequency),
+      fringePeriodsPx: fringes.map(({ frequency }) => bin / frequency),
       lines: [start + first * linesPerBand, Math.min(end, start + (last + 1) * linesPerBand)],
       noise: 1 / (roots[roots.length >> 1] ?? NaN),
       binPx: bin,

@@ -10,6 +10,8 @@ export interface EdgeModel {
   readonly basis: Basis;
   /** How much larger than white noise says are the scatter of a step's height, and that of its position. */
   readonly excess: { readonly step: number; readonly position: number };
+  /** rms of ln σ over the edges: what one that is wider than the others has against it. */
+  readonly widthScatter: number;
 }
 
 /** One edge of a profile. Positions and widths in bins. */
@@ -38,6 +40,8 @@ export interface ProfileFit {
 const WIDTH_PRIOR = 0.25;
 /** The same while it is not known whether there are two edges. */
 const TIGHT = 0.03;
+/** An edge of so many times the usual width may be two. */
+const WIDE = 1.5;
 /** Half of the range, in σ, in which an edge hides another one. */
 const APART = 3;
 
@@ -135,7 +139,11 @@ export class EdgeFitter {
         isSecond(other.depth, other.depth / (other.depthError * excess.step), deep.depth);
       if (!sure) edges = [];
     }
-    if (edges.length === 0) edges = this.#refine([rough], WIDTH_PRIOR);
+    if (edges.length === 0) {
+      edges = this.#refine([rough], WIDTH_PRIOR);
+      const [one = rough] = edges;
+      if (one.sigma > WIDE * this.model.shape.sigma) edges = this.#split(one);
+    }
     const [main = rough, other] = edges;
     return {
       edge: {
@@ -154,6 +162,29 @@ export class EdgeFitter {
       residual: rest,
       excess: this.#excess(rest, main),
     };
+  }
+
+  /**
+   * An edge much wider than the others may be two that stand close together, where the search for a second one does
+   * not look. Two of the usual width are taken for it where they leave much less, or where no edge is that wide.
+   */
+  #split(wide: Solved): Solved[] {
+    const { shape, excess, widthScatter } = this.model;
+    const { sigma } = shape;
+    const { step } = excess;
+    const left = inner(this.#rest, this.#rest) + (Math.log(wide.sigma / sigma) / widthScatter) ** 2;
+    const apart = Math.sqrt(Math.max(1, (wide.sigma / sigma) ** 2 - 1)) * sigma;
+    const half = { ...wide, sigma, depth: wide.depth / 2 };
+    const start = [-apart, apart].map((by) => ({ ...half, at: wide.at + by }));
+    const [deep, other] = this.#refine(start, TIGHT).toSorted((x, y) => y.depth - x.depth);
+    if (
+      deep !== undefined &&
+      other !== undefined &&
+      isSecond(other.depth, other.depth / (other.depthError * step), deep.depth) &&
+      left - inner(this.#rest, this.#rest) > (SECOND_LEAST * step) ** 2
+    )
+      return [deep, other];
+    return this.#refine([wide], WIDTH_PRIOR);
   }
 
   /** Significance of the best edge of a profile, and no more. */

@@ -1,5 +1,5 @@
 import { SaclaError } from "../core/errors.ts";
-import { commonPatterns, findFringes, fringes, orthonormal, removeBasis, slopes } from "./drift.ts";
+import { commonPatterns, type Fringe, findFringes, fringes, orthonormal, removeBasis, slopes } from "./drift.ts";
 import { EdgeFitter, type EdgeModel, type ProfileFit } from "./fit.ts";
 import { type Profiler, stripProfile } from "./profile.ts";
 import type { Strip, StripLayout } from "./strip.ts";
@@ -8,8 +8,8 @@ import type { Strip, StripLayout } from "./strip.ts";
 export interface Learnt {
   readonly profiler: Profiler;
   readonly model: EdgeModel;
-  /** Frequencies of the fringes, periods per bin, strongest first. */
-  readonly fringes: readonly number[];
+  /** Strongest first. */
+  readonly fringes: readonly Fringe[];
   /** Shots with X-rays whose edge was used to learn from. */
   readonly edges: number;
 }
@@ -28,6 +28,9 @@ interface Training {
 const SURE = 10;
 /** Fringes found in what shots with X-rays leave have this much more power than noise: weaker ones do no harm. */
 const PLAIN = 6;
+/** So many edges tell how much widths scatter, which is never taken for less than this. */
+const LEAST_WIDTHS = 8;
+const LEAST_SCATTER = 0.05;
 /** So many shots with X-rays are looked at while little is known. */
 const FIRST_LOOK = 24;
 
@@ -165,7 +168,7 @@ class Learner {
   }
 
   /** Weights by the depth of the edge in each band: depth over variance. */
-  #bandDepths(fits: readonly ShotFit[], noise: Float64Array, known: readonly number[]): Float64Array | undefined {
+  #bandDepths(fits: readonly ShotFit[], noise: Float64Array, known: readonly Fringe[]): Float64Array | undefined {
     const { bands } = this.#training.layout;
     const some = every(fits, 2 * FIRST_LOOK);
     const found = Float64Array.from({ length: bands }, (_, band) => {
@@ -186,7 +189,7 @@ class Learner {
   }
 
   /** The model for these weights; fringes are looked for in the laser-only shots and in what the fits left. */
-  #model(weights: Float64Array, fits: readonly ShotFit[], known?: readonly number[]): Learnt {
+  #model(weights: Float64Array, fits: readonly ShotFit[], known?: readonly Fringe[]): Learnt {
     const { laserOnly, xrays } = this.#training;
     const profiler = this.#profiler(weights);
     const dark = laserOnly.map((strip) => stripProfile(strip, profiler).values);
@@ -207,7 +210,13 @@ class Learner {
       others.length === 0 ? clear : findFringes(others, root, slope, { known: clear, longest: bins / 4, least: PLAIN });
     const drift = orthonormal([...slopes(root), ...fringes(root, found)]);
     const basis = known === undefined ? orthonormal([...drift, ...commonPatterns(left, drift)]) : drift;
-    const model = { shape, root, basis, excess: { step: 1, position: 1 } };
+    const widths = fits
+      .map(({ fit }) => Math.abs(Math.log((fit.edge?.sigma ?? NaN) / this.#sigma)))
+      .sort((a, b) => a - b);
+    // Of normal scatter 35 % is within 0.45 rms; many of the other edges may be two.
+    const scatter = (widths[Math.floor(0.35 * widths.length)] ?? NaN) / 0.45;
+    const widthScatter = widths.length < LEAST_WIDTHS ? 1 : Math.max(LEAST_SCATTER, scatter);
+    const model = { shape, root, basis, excess: { step: 1, position: 1 }, widthScatter };
     return {
       profiler,
       model: known === undefined ? { ...model, excess: this.#excess(model, profiler, fits) } : model,

@@ -24,6 +24,8 @@ export interface TimingImageOptions {
   readonly axis?: "columns" | "rows";
   readonly noise?: number;
   readonly secondShare?: number;
+  /** How far away the second edge is, in σ. @default 9 */
+  readonly secondAway?: number;
   /** Where the edge would be without jitter, from its usual place. @default 0 */
   readonly shiftPx?: (shot: number) => number;
 }
@@ -35,7 +37,7 @@ export interface TimingImageOptions {
 export function timingImages(options: TimingImageOptions): TimingImage[] {
   const { seed, shots = 80, depth = [0.05, 0.1], rows = 8, columns = 1024, sigma = 12 } = options;
   const { jitterPx = 30, periods = [37, 131], dark = "low", axis = "columns" } = options;
-  const { noise = 0.02, secondShare = 0.05, shiftPx = () => 0 } = options;
+  const { noise = 0.02, secondShare = 0.05, secondAway = 9, shiftPx = () => 0 } = options;
   const random = new Random(seed);
   const phases = periods.map(() => 2 * Math.PI * random.uniform());
   return Array.from({ length: shots }, (_, shot) => {
@@ -47,7 +49,7 @@ export function timingImages(options: TimingImageOptions): TimingImage[] {
     const hasEdge = xrays && shot % 17 !== 0;
     const edgePx = hasEdge ? 0.48 * columns + shiftPx(shot) + jitterPx * random.normal() : NaN;
     const deep = depth[0] + (depth[1] - depth[0]) * random.uniform();
-    const secondPx = hasEdge && random.uniform() < secondShare ? edgePx + 9 * sigma : NaN;
+    const secondPx = hasEdge && random.uniform() < secondShare ? edgePx + secondAway * sigma : NaN;
     /** How much of what an edge takes it has taken at `x`. */
     const lost = (at: number, x: number): number =>
       Number.isNaN(at) ? 0 : normalCdf((dark === "low" ? at - x : x - at) / sigma);

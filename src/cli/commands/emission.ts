@@ -81,6 +81,7 @@ export const emission: AddCommand = (program, io) =>
           sensor,
           shots: maps.sample.tags.length,
           photons,
+          outliers: spectrum.outliers,
           lines: lines?.lines ?? [],
           noLines: fit.why,
           blurRmsEv: lines?.blurRmsEv ?? null,

@@ -14,7 +14,7 @@ vi.mock("../../../src/reduce/index.ts", async (original) => {
   return { ...real, emissionSpectrum };
 });
 
-it("sacla emission tells of pixels that are left out, in a line of its own", { timeout: 60_000 }, async () => {
+it("sacla emission tells of pixels left out, in a line and in its JSON", { timeout: 60_000 }, async () => {
   const [rows, columns] = [1024, 512];
   const curve = {
     ...{ axis: "columns", rows, columns, middleEv: 10_000, halfEv: 50, middlePx: 511.5, halfPx: 511.5 },
@@ -26,7 +26,7 @@ it("sacla emission tells of pixels that are left out, in a line of its own", { t
     const path = join(folder, "curve.json");
     writeFileSync(path, JSON.stringify(curve));
     const sensor = "MPCCD-8N0-3-002-1";
-    const { err } = await cli([
+    const { out, err } = await cli([
       "emission",
       "newest",
       sensor,
@@ -36,9 +36,11 @@ it("sacla emission tells of pixels that are left out, in a line of its own", { t
       path,
       "-n",
       "2",
+      "--json",
     ]);
     expect(err.split("\n")).toContainEqual(expect.stringMatching(/^3 pixels left out: .*\(.*hot pixels\)$/));
     expect(err).toMatch(/\n$/);
+    expect(JSON.parse(out)).toMatchObject({ outliers: 3 });
   } finally {
     rmSync(folder, { recursive: true });
   }

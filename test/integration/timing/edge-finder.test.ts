@@ -66,6 +66,18 @@ describe("EdgeFinder", () => {
     expect(told).toBeGreaterThanOrEqual(0.5 * doubles.length);
   });
 
+  it("tells of second edges that stand 3.5 σ away", () => {
+    const images = timingImages({ seed: 13, secondAway: 3.5, secondShare: 0.3, depth: [0.1, 0.15] });
+    const { finder, found } = run(images);
+    images.forEach(({ secondPx, edgePx }, i) => {
+      const { flags = [], fittingPx = NaN, secondPx: second = NaN } = found[i] ?? {};
+      expect(flags.includes("second-edge")).toBe(!Number.isNaN(secondPx));
+      if (Number.isNaN(secondPx)) return;
+      expect(Math.abs(fittingPx - edgePx)).toBeLessThan(finder.summary.widthPx);
+      expect(Math.abs(second - secondPx)).toBeLessThan(finder.summary.widthPx);
+    });
+  });
+
   it("learns width, side and fringes, and which lines the X-rays reach", () => {
     const { finder } = run(timingImages({ seed: 6, depth: [0.2, 0.3], dark: "high", rows: 30 }));
     const { summary } = finder;
