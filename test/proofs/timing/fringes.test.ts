@@ -9,7 +9,7 @@ it("takes a fringe whose period changes along the picture for one fringe", () =>
   const fringe = (frequency: number, chirp: number, x: number, phase: number): number =>
     3 * Math.sin(2 * Math.PI * (frequency * x + chirp * ((2 * x) / (bins - 1) - 1) ** 2) + phase);
   const residuals = Array.from({ length: 16 }, () => {
-    const [p, q] = [random.uniform(0, 7), random.uniform(0, 7)];
+    const [p, q] = [7 * random.uniform(), 7 * random.uniform()];
     return root.map((_, x) => fringe(0.1, 0.9, x, p) + fringe(0.03, 0, x, q) + random.normal());
   });
   const found = findFringes(residuals, root, [], { known: [], longest: bins, least: 0 });
