@@ -1,6 +1,7 @@
 import { SaclaError } from "../core/errors.ts";
 import { commonPatterns, type Fringe, findFringes, fringes, orthonormal, removeBasis, slopes } from "./drift.ts";
-import { EdgeFitter, type EdgeModel, type ProfileFit } from "./fit.ts";
+import type { EdgeModel, ProfileFit } from "./edge-model.ts";
+import { EdgeFitter } from "./fit.ts";
 import { type Profiler, stripProfile } from "./profile.ts";
 import type { Strip, StripLayout } from "./strip.ts";
 
