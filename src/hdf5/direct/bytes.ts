@@ -27,6 +27,8 @@ interface Window {
 export class Hdf5Bytes {
   /** Kinds of storage in this file of which an image was compared with what the library reads. */
   readonly verified = new Set<string>();
+  /** Members of groups that were listed, by the address of the group: names with addresses. */
+  readonly groups = new Map<number, ReadonlyMap<string, number>>();
   readonly path: string;
   /** As HDF5 counts them; the file may be longer. */
   readonly size: number;

@@ -20,10 +20,25 @@ export function objectAt(file: Hdf5Bytes, path: string): number {
     .split("/")
     .filter((name) => name !== "")
     .reduce((address, name) => {
-      const found = linksOf(file, address).find(([link]) => link === name)?.[1] ?? NaN;
+      const found = memberOf(file, address, name);
       if (Number.isNaN(found)) throw new UnsupportedStructure(`no ${name} of ${path}`);
       return found;
     }, rootOf(file));
+}
+
+/** Groups that are kept, and members of one: paths have groups in common, but none has a group of images twice. */
+const [MOST_GROUPS, MOST_MEMBERS] = [64, 1024];
+
+/** Address of a member; NaN where there is none. */
+function memberOf(file: Hdf5Bytes, address: number, name: string): number {
+  const known = file.groups.get(address);
+  if (known !== undefined) return known.get(name) ?? NaN;
+  const links = linksOf(file, address);
+  if (file.writer === "none" && links.length <= MOST_MEMBERS) {
+    if (file.groups.size >= MOST_GROUPS) file.groups.clear();
+    file.groups.set(address, new Map(links));
+  }
+  return links.find(([link]) => link === name)?.[1] ?? NaN;
 }
 
 /** Members of a group, in the order of its table. */

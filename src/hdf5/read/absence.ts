@@ -39,7 +39,7 @@ export function absenceOf(file: H5File, path: string, header?: DatasetHeader | n
     }
     return absenceOf(target, link.path, undefined, depth + 1);
   }
-  if (file.kind(path) !== "dataset") return undefined;
+  if (!header && file.kind(path) !== "dataset") return undefined;
   const known = header === undefined ? headerAt(file, path) : (header ?? undefined);
   if (known?.layout.kind === "virtual") {
     const { heap, object } = known.layout;
@@ -129,6 +129,18 @@ export function frameMissing(detId: string, run: number, tag: number, where: str
   return new SaclaError("FRAME_MISSING", `${detId} has no image for tag ${tag} of run ${run}: ${what} (${where}).`, {
     details: { detId, run, tag, reason: `frame-${reason}`, what },
   });
+}
+
+/** The header of numbers of this file that are reached without soft links, seen without the library. */
+export function plainNumbersAt({ fileBytes }: H5File, path: string): DatasetHeader | undefined {
+  try {
+    const header = datasetAt(fileBytes, objectAt(fileBytes, path));
+    const { kind } = header.layout;
+    return header.element === undefined || kind === "virtual" || kind === "external" ? undefined : header;
+  } catch (error) {
+    if (error instanceof UnsupportedStructure || error instanceof RangeError) return undefined;
+    throw error;
+  }
 }
 
 function headerAt(file: H5File, path: string): DatasetHeader | undefined {

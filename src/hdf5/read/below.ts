@@ -1,4 +1,5 @@
 import { isSaclaError, SaclaError, show } from "../../core/errors.ts";
+import { plainNumbersAt } from "./absence.ts";
 import type { H5File } from "./h5file.ts";
 
 /** No run has as many signals, but links can make them of a few. */
@@ -36,7 +37,7 @@ export function* eachBelow(file: H5File, root: string): Generator<string> {
 /** What cannot be looked at is no group: who reads it is told why. */
 function isGroup(file: H5File, path: string): boolean {
   try {
-    return file.kind(path) === "group";
+    return plainNumbersAt(file, path) === undefined && file.kind(path) === "group";
   } catch (error) {
     if (isSaclaError(error, "FILE_DAMAGED")) return false;
     throw error;

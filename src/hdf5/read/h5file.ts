@@ -18,7 +18,7 @@ import {
   unlessOdd,
 } from "./h5types.ts";
 import { attempt, filterMissing, type H5, loadH5, quietly, workingH5 } from "./library.ts";
-import { type Link, Links } from "./links.ts";
+import { type Link, Links, MOST_PATHS } from "./links.ts";
 import { openedBy } from "./opened-by.ts";
 import { LONG_LIST, listInPiece } from "./piece.ts";
 
@@ -37,6 +37,8 @@ export class H5File {
   #h5: H5;
   #id: bigint;
   readonly #keys = new Map<string, readonly string[]>();
+  /** Of paths that were asked about: each is so several times. */
+  readonly #kinds = new Map<string, Kind>();
   /** Files that this one refers to, by the name it has for them; undefined for what is not there. */
   readonly #siblings = new Map<string, H5File | undefined>();
   readonly #links = new Links(this);
@@ -104,11 +106,15 @@ export class H5File {
   }
 
   kind(path: string): Kind {
+    const known = this.#open ? this.#kinds.get(path) : undefined;
+    if (known !== undefined) return known;
     // Wrapped, because −1 means absent here, and failed everywhere else.
     const { type } = this.#call(path, (h5) => ({ type: h5.get_type(this.#id, path) }));
-    if (type === this.#h5.H5G_GROUP) return "group";
-    if (type === this.#h5.H5G_DATASET) return "dataset";
-    return type < 0 ? undefined : "other";
+    if (type < 0) return undefined;
+    const kind = type === this.#h5.H5G_GROUP ? "group" : type === this.#h5.H5G_DATASET ? "dataset" : "other";
+    if (this.#kinds.size >= MOST_PATHS) this.#kinds.clear();
+    this.#kinds.set(path, kind);
+    return kind;
   }
 
   /** Names in a group, read once; none when there is no such group. */
@@ -427,14 +433,8 @@ export class H5File {
   }
 
   #damaged(path: string, reason: string, cause: unknown): SaclaError {
-    return new SaclaError(
-      "FILE_DAMAGED",
-      `${path} of ${show(this.path)} cannot be read (${reason}); copy or convert the file again.`,
-      {
-        details: { file: this.path, path },
-        cause,
-      },
-    );
+    const text = `${path} of ${show(this.path)} cannot be read (${reason}); copy or convert the file again.`;
+    return new SaclaError("FILE_DAMAGED", text, { details: { file: this.path, path }, cause });
   }
 
   #unexpected(path: string, what: string): SaclaError {

@@ -24,6 +24,9 @@ export function linkAt(
   return target === null ? null : { file: null, target };
 }
 
+/** Paths of a file that are remembered: more than a run has signals, fewer than it has images. */
+export const MOST_PATHS = 1024;
+
 /** The links of an HDF5 file that lead out of it, or to nothing. */
 export class Links {
   readonly #file: LinkedFile;
@@ -42,8 +45,10 @@ export class Links {
       if (this.#inside.has(link)) continue;
       const below = names.slice(i + 1).map((next) => `/${next}`);
       const found = this.#linkAt(link);
-      // Images have a path of their own: remembered, they would take more than they save.
-      if (found === null && below.length > 1) this.#inside.add(link);
+      if (found === null) {
+        if (this.#inside.size >= MOST_PATHS) this.#inside.clear();
+        this.#inside.add(link);
+      }
       if (found === undefined) return undefined;
       if (found !== null) return { file: found.file, path: `${found.path}${below.join("")}` };
     }

@@ -11,9 +11,10 @@ import {
   STATUS_SATURATED,
   setEntry,
 } from "../../core/syncdb.ts";
-import { type Absence, absenceOf } from "./absence.ts";
+import { type Absence, absenceOf, plainNumbersAt } from "./absence.ts";
 import { pathsBelow } from "./below.ts";
 import type { H5File } from "./h5file.ts";
+import { filterMissing } from "./library.ts";
 import type { Provenance } from "./provenance.ts";
 import { signalNames, unitOfPath } from "./signals.ts";
 
@@ -122,7 +123,7 @@ export class StoredSignals {
 
   #notesOfTexts(): string[] {
     return [...new Set(this.names.values())].flatMap((path) => {
-      if (this.absenceOf(path) !== undefined || this.#file.hasNumbers(`${this.#root}/${path}`)) return [];
+      if (this.absenceOf(path) !== undefined || this.#hasNumbers(`${this.#root}/${path}`)) return [];
       try {
         this.column(path);
       } catch (error) {
@@ -134,6 +135,10 @@ export class StoredSignals {
     });
   }
 
+  #hasNumbers(path: string): boolean {
+    return plainNumbersAt(this.#file, path) !== undefined || this.#file.hasNumbers(path);
+  }
+
   #everyPath(): readonly string[] {
     this.#paths ??= pathsBelow(this.#file, this.#root)
       .map((path) => path.slice(this.#root.length + 1))
@@ -143,6 +148,8 @@ export class StoredSignals {
 
   #whyNoSignal(signalPath: string): string | undefined {
     const path = `${this.#root}/${signalPath}`;
+    const shape = plainNumbersAt(this.#file, path)?.shape;
+    if (shape?.length === 1 && shape[0] === this.#rows) return undefined;
     try {
       // What a link leads to may be away for now: it is a signal without values.
       if (this.#file.linkOut(path) !== undefined) return undefined;
@@ -157,7 +164,9 @@ export class StoredSignals {
 
   #whyNoValues(path: string): Absence | undefined {
     try {
-      return absenceOf(this.#file, path) ?? this.#file.unreadable(path);
+      const header = plainNumbersAt(this.#file, path);
+      const isReadable = header?.filters.every(({ id }) => filterMissing(id) === undefined) === true;
+      return absenceOf(this.#file, path, header) ?? (isReadable ? undefined : this.#file.unreadable(path));
     } catch (error) {
       if (!isSaclaError(error, "FILE_DAMAGED")) throw error;
       return { reason: "damaged", what: error.message };

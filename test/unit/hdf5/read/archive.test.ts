@@ -1,5 +1,6 @@
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import { openArchive } from "../../../../src/hdf5/index.ts";
+import { loadH5 } from "../../../../src/hdf5/read/library.ts";
 import type { DataSource } from "../../../../src/source/data-source.ts";
 import {
   archiveParts,
@@ -22,6 +23,28 @@ let count = 0;
 async function open(changes: Parts = {}, options: { bl?: number; hightag?: number } = {}): Promise<DataSource> {
   return await openArchive(await writeHdf5(folder, `archive-${count++}.h5`, archiveParts(changes)), options);
 }
+
+it("asks the HDF5 library once about each path, and not about columns of numbers", async () => {
+  const names = Array.from({ length: 60 }, (_, k) => `${events}/bl_3/eh_1/flag_${k}`);
+  const columns = names.map((name): [string, Parts[string]] => [name, { data: Int32Array.of(0, 1, 1) }]);
+  const path = await writeHdf5(folder, "questions.h5", archiveParts(Object.fromEntries(columns)));
+  const h5 = await loadH5();
+  const asked = (["get_type", "get_dataset_metadata", "get_symbolic_link", "get_dataset_filters"] as const).map(
+    (name) => vi.spyOn(h5, name),
+  );
+  const archive = await openArchive(path);
+  try {
+    expect((await archive.runInfo(3, 7)).notes).toBeUndefined();
+    await archive.runInfo(3, 7);
+    const paths = asked.flatMap(({ mock }) => mock.calls.map((call) => String(call[1])));
+    expect(paths.filter((one) => names.includes(one))).toEqual([]);
+    const kinds = asked[0]?.mock.calls.map((call) => String(call[1])) ?? [];
+    expect(kinds).toEqual([...new Set(kinds)]);
+  } finally {
+    for (const one of asked) one.mockRestore();
+    await archive.close();
+  }
+});
 
 describe("an archive with one run", () => {
   let archive: DataSource;
