@@ -4,6 +4,7 @@ import { isSaclaError } from "../core/errors.ts";
 import { asImage, type NdArray } from "../core/ndarray.ts";
 import { badPixels, type SensorMask, usable } from "../ip/index.ts";
 import { isCut } from "../ip/masks.ts";
+import type { CallResult } from "../transport/methods.ts";
 
 /** What tells the bad pixels of the CITIUS sensors of a run: a `CtrlBuffer` of `st.ctdapyXfel`. */
 export interface BadPixelReader {
@@ -12,14 +13,22 @@ export interface BadPixelReader {
   readBadpixelMasks(options: CallOptions): Promise<NdArray<Uint8Array>>;
 }
 
+/** What is asked for bad pixels that are not known by themselves. */
+export interface BadPixelSources {
+  /** Those that the facility has recorded of CITIUS sensors. */
+  readonly citius: () => Promise<BadPixelReader>;
+  /** Those that a file names; null for none. */
+  readonly named: (detId: string) => Promise<CallResult<"st.readBadPixels">>;
+}
+
 /** The pixels of each sensor that an `Assembler` draws: no edges, no dead ports, no bad pixels. */
 export async function usableMasks(
   infos: readonly DetectorInfo[],
   run: { readonly bl: number; readonly number: number },
-  citius: () => Promise<BadPixelReader>,
+  sources: BadPixelSources,
   options: CallOptions,
 ): Promise<SensorMask[]> {
-  return (await knownBadPixels(infos, run, citius, options)).map(usable);
+  return (await knownBadPixels(infos, run, sources, options)).map(usable);
 }
 
 /**
@@ -40,20 +49,46 @@ export function placedSensors(
   return { sensors, unplaced: infos.filter((info) => !sensors.includes(info)).map(({ id }) => id) };
 }
 
-/** As {@link usableMasks}, with the reason against each pixel; 0 is a good one. Of cut images none is known. */
+/**
+ * As {@link usableMasks}, with the reason against each pixel; 0 is a good one. Of cut images none is known but what
+ * their file names.
+ */
 export async function knownBadPixels(
   infos: readonly DetectorInfo[],
   run: { readonly bl: number; readonly number: number },
-  citius: () => Promise<BadPixelReader>,
+  { citius, named }: BadPixelSources,
   options: CallOptions,
 ): Promise<NdArray<Uint8Array>[]> {
   const isCitius = infos.some(({ id }) => id.startsWith("CITIUS"));
   const recorded = isCitius ? await citiusBadPixels(await citius(), options) : undefined;
+  const byFile = await namedBadPixels(infos, named);
   return infos.map((info) => {
     const { id, ysize, xsize } = info;
-    if (isCut(info)) return asImage(new Uint8Array(ysize * xsize), ysize, xsize);
-    return recorded?.get(id) ?? badPixels(id, run.bl, run.number, [ysize, xsize]);
+    const mask = isCut(info)
+      ? asImage(new Uint8Array(ysize * xsize), ysize, xsize)
+      : (recorded?.get(id) ?? badPixels(id, run.bl, run.number, [ysize, xsize]));
+    const more = byFile.get(id);
+    if (more?.length === mask.data.length)
+      for (const [i, reason] of more.entries()) mask.data[i] = (mask.data[i] ?? 0) | reason;
+    return mask;
   });
+}
+
+/** Only files have them. */
+async function namedBadPixels(
+  infos: readonly DetectorInfo[],
+  named: BadPixelSources["named"],
+): Promise<ReadonlyMap<string, Uint8Array>> {
+  const found = new Map<string, Uint8Array>();
+  try {
+    for (const { id } of infos) {
+      const mask = await named(id);
+      if (mask !== null) found.set(id, mask.data);
+    }
+  } catch (error) {
+    if (!isSaclaError(error, "UNSUPPORTED", "UNKNOWN_METHOD")) throw error;
+  }
+  return found;
 }
 
 /** The facility records them for each run. Converted files do not have them. */

@@ -207,8 +207,9 @@ export class Run<N extends string = string> {
   }
 
   /**
-   * The pixels of sensors that are bad before anything is measured: edges, dead ports, and what the facility has
-   * recorded of CITIUS sensors for the run. Of images that are parts of sensors none is known.
+   * The pixels of sensors that are bad before anything is measured: edges, dead ports, what the facility has recorded
+   * of CITIUS sensors for the run, and the mask of a CXI, NXmx or Cheetah file. Of images that are parts of sensors
+   * only the last is known.
    * @param infos - sensors, as {@link detectorInfo} tells them
    * @returns reasons (`badPixelReasons`; of CITIUS sensors 1), 0 = good, shape [ysize, xsize] each
    * @example
@@ -219,7 +220,9 @@ export class Run<N extends string = string> {
     const { knownBadPixels } = await import("./run-assembler.ts");
     const citius = async (): Promise<BadPixelReader> =>
       new (await import("../st/citius/ctrl-buffer.ts")).CtrlBuffer(this.endpoint, this.bl, this.number);
-    return await knownBadPixels(infos, this, citius, resolveOptions("badPixels", options, callChecks));
+    const call = resolveOptions("badPixels", options, callChecks);
+    const named = async (detId: string) => await ask(this.endpoint, "st.readBadPixels", { ...this.#key, detId }, call);
+    return await knownBadPixels(infos, this, { citius, named }, call);
   }
 
   /** Names of the signals, as `db.searchSignals`; all of them without a pattern. */

@@ -57,6 +57,8 @@ export interface CrystfelPanel {
   readonly dims?: readonly CrystfelDim[];
   /** Path of the mask, in the data file or in `mask_file`; null without. */
   readonly maskPath: string | null;
+  /** Bits of that mask that a good pixel has, and has not; absent where the file says neither. */
+  readonly maskBits?: { readonly good: number; readonly bad: number };
 }
 
 /** What a CrystFEL geometry file says, as far as a detector's geometry goes. */
@@ -163,7 +165,18 @@ function placeOf(panel: Block): CrystfelPanel {
     dataPath: panel.entries.get("data")?.text ?? null,
     ...dimsOf(panel),
     maskPath: (panel.entries.get("mask") ?? panel.entries.get("mask0_data"))?.text ?? null,
+    ...maskBitsOf(panel),
   };
+}
+
+function maskBitsOf({ entries }: Block): { readonly maskBits?: { readonly good: number; readonly bad: number } } {
+  // A mask in a file of its own is not that of the images.
+  if (entries.has("mask_file") || entries.has("mask0_file")) return {};
+  const [good, bad] = ["good", "bad"].map((which) =>
+    Number((entries.get(`mask_${which}`) ?? entries.get(`mask0_${which}bits`))?.text ?? NaN),
+  ) as [number, number];
+  if (Number.isNaN(good) && Number.isNaN(bad)) return {};
+  return { maskBits: { good: Number.isNaN(good) ? 0 : good, bad: Number.isNaN(bad) ? 0 : bad } };
 }
 
 /** @throws BAD_TEXT when an axis is missing, or `ss` and `fs` are not there once each */

@@ -7,7 +7,7 @@ import type { Ledger } from "../core/ledger.ts";
 import { asImage, type Image, type NdArray, type PreciseImage } from "../core/ndarray.ts";
 import { any, flag, integer, oneOf, optional, resolveOptions } from "../core/options.ts";
 import type { ClassificationBasis, Run, RunTags } from "../db/index.ts";
-import { type BadPixelReader, placedSensors, usableMasks } from "../db/run-assembler.ts";
+import { type BadPixelReader, type BadPixelSources, placedSensors, usableMasks } from "../db/run-assembler.ts";
 import { Assembler, type AssemblyMethod, type BrightSpot, brightestSpots, spotCentre, type View } from "../ip/index.ts";
 import { correct } from "./corrections/index.ts";
 import type { Dark } from "./dark-average.ts";
@@ -17,6 +17,12 @@ import { variance } from "./reducers/pixel-statistics.ts";
 /** Where {@link picture} reads images and the bad pixels of CITIUS sensors: `facility.st`. */
 export interface PictureReader extends ShotReader {
   readonly ctdapyXfel: { readonly CtrlBuffer: new (bl: number, run: number) => BadPixelReader };
+  readBadPixels(
+    bl: number,
+    run: number,
+    detId: string,
+    options: { readonly signal?: AbortSignal | undefined },
+  ): ReturnType<BadPixelSources["named"]>;
 }
 
 /** Which shots: all with X-rays, or only those with (`on`) or without (`off`) the pump laser. */
@@ -256,7 +262,9 @@ export async function assemblerFor(
   const { sensors, unplaced } = placedSensors(infos);
   if (sensors.length === 0) return null;
   const citius = async (): Promise<BadPixelReader> => new st.ctdapyXfel.CtrlBuffer(run.bl, run.number);
-  const masks = await usableMasks(sensors, run, citius, { signal });
+  const named: BadPixelSources["named"] = async (detId) =>
+    await st.readBadPixels(run.bl, run.number, detId, { signal });
+  const masks = await usableMasks(sensors, run, { citius, named }, { signal });
   return new Assembler(sensors, { view, method, masks, unplaced });
 }
 

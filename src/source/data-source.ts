@@ -61,6 +61,8 @@ export interface DataSource {
     detId: string,
     tags: Uint32Array,
   ): MaybePromise<CallResult<"st.readImageOffsets">>;
+  /** Bad pixels that a file names for a sensor; a source without it answers such questions with UNSUPPORTED. */
+  badPixels?(bl: number, run: number, detId: string): MaybePromise<CallResult<"st.readBadPixels">>;
   close(): MaybePromise<void>;
   /** What gives shots as they happen; a source without it answers such questions with UNSUPPORTED. */
   readonly live?: LiveSource;

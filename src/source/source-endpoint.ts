@@ -114,6 +114,7 @@ class SourceEndpoint implements Endpoint {
             (source.live !== undefined || !method.startsWith("live.")) &&
             (source.runTimingEdges !== undefined || method !== "db.readTimingEdges") &&
             (source.imageOffsets !== undefined || method !== "st.readImageOffsets") &&
+            (source.badPixels !== undefined || method !== "st.readBadPixels") &&
             (source.citius !== undefined || !method.startsWith("citius.")),
         ),
       }),
@@ -195,6 +196,11 @@ class SourceEndpoint implements Endpoint {
         const sensor = (await this.#detectors(bl, run)).sensor(detId);
         if (source.imageOffsets !== undefined) return await source.imageOffsets(bl, run, sensor, tags);
         throw new SaclaError("UNSUPPORTED", `${source.name} has no file with images; ask st.frames.`);
+      },
+      "st.readBadPixels": async ({ bl, run, detId }) => {
+        const sensor = (await this.#detectors(bl, run)).sensor(detId);
+        if (source.badPixels !== undefined) return await source.badPixels(bl, run, sensor);
+        throw new SaclaError("UNSUPPORTED", `${source.name} names no bad pixels beside its images.`);
       },
       "st.collect": async ({ detId, bl, runs, tag }) => await this.#collect(detId, bl, runs, tag),
       "live.readDetidlist": async ({ bl }) => await liveDetectors(this.#live(bl), bl),

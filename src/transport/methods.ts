@@ -297,6 +297,13 @@ export const callMethods = {
       "change of the file are these.",
     null,
   ),
+  "st.readBadPixels": reads(
+    v.strictObject({ ...ofRun, detId: text }),
+    v.nullable(v.strictObject({ shape, data: bytes })),
+    "Bad pixels that a file names beside its images, as CXI and NXmx files do: bits of the NeXus pixel mask, 0 good; " +
+      "shape [ysize, xsize]. Null where the file names none.",
+    null,
+  ),
   "st.collect": reads(
     v.strictObject({ detId: text, bl: beamline, runs: v.pipe(v.array(run), v.nonEmpty()), tag }),
     v.strictObject({ run, tag, frame, info: detectorInfo }),

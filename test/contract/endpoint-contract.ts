@@ -102,6 +102,7 @@ export function endpointContract(subject: Subject): void {
         "db.readTimingEdges": of,
         "st.readDetectorInfo": { ...of, detId: sensor },
         "st.readImageOffsets": { ...of, detId: sensor, tags },
+        "st.readBadPixels": { ...of, detId: sensor },
         "st.collect": { detId: sensor, bl, runs: [run], tag },
         // A run without CITIUS has no sensors, and nothing is asked about them.
         "citius.getApiVersion": {},

@@ -6,6 +6,7 @@ import { parseCrystfelGeom } from "../../ip/index.ts";
 import { FIRST_IMAGES, mostFrequent } from "../read/first-images.ts";
 import type { H5File } from "../read/h5file.ts";
 import { type Provenance, readProvenance } from "../read/provenance.ts";
+import { CXI_BITS, maskAt, NEXUS_BITS, type StackMask } from "../read/stack-mask.ts";
 import type { StackContent, StackPart } from "../read/stack-source.ts";
 
 export const EV_PER_JOULE = 1 / 1.602176634e-19;
@@ -44,6 +45,7 @@ export function cheetahContent(file: H5File): StackContent {
   const ids = file.texts("/metadata/sensor_id") ?? [];
   const recorded = recordedSensors(provenance);
   const ysize = rows / count;
+  const mask = maskAt(file, CXI_BITS, "/metadata/pixelmask");
   const parts = Array.from({ length: count }, (_, i) => {
     const geometry: SensorGeometry = {
       posXUm: x[i] ?? NaN,
@@ -56,7 +58,7 @@ export function cheetahContent(file: H5File): StackContent {
       manipulatorShiftUm: 0,
     };
     const info = { id: ids[i] ?? `cheetah-${i + 1}`, xsize: columns, ysize, absGain: null, geometry: placed(geometry) };
-    return { info: { ...(recorded[i] ?? info), pixelType: "float32" as const }, row: i * ysize, column: 0 };
+    return { info: { ...(recorded[i] ?? info), pixelType: "float32" as const }, row: i * ysize, column: 0, mask };
   });
   return {
     title: "Cheetah",
@@ -144,13 +146,14 @@ export function nxmxContent(file: H5File): StackContent {
     .toSorted((a, b) => (a.origin[0] ?? 0) - (b.origin[0] ?? 0) || (a.origin[1] ?? 0) - (b.origin[1] ?? 0));
   const name = file.textOrNone(`${detector}/description`);
   const id = name === undefined || !/^\S+$/.test(name) ? "nxmx" : name;
+  const mask = maskAt(file, NEXUS_BITS, `${detector}/pixel_mask`, `${detector}/detectorSpecific/pixel_mask`);
   const parts = modules.map((module, i) => {
     const at = `${detector}/${module.name}`;
     const [ysize = rows, xsize = columns] = file.numbers(`${at}/data_size`) ?? [];
     const sensor = modules.length === 1 ? id : `${id}-${i + 1}`;
     const info = { id: sensor, xsize, ysize, absGain: null, geometry: moduleGeometry(file, at) };
     const [row = 0, column = 0] = module.origin;
-    return { info: { ...(recorded[i] ?? info), pixelType: "float32" as const }, row, column };
+    return { info: { ...(recorded[i] ?? info), pixelType: "float32" as const }, row, column, mask };
   });
   const factor = unitsIn(file, "/entry/data/data_scale_factor", null);
   const tags = file.numbersOrNone("/entry/data/tag_id") ?? file.numbersOrNone("/entry/data/tag") ?? new Float64Array(0);
@@ -163,7 +166,7 @@ export function nxmxContent(file: H5File): StackContent {
     tags: tags.length === images ? [...tags] : [],
     images,
     energiesEv: [...nxmxEnergies(file, images)],
-    parts: parts.length > 0 ? parts : [{ info: whole, row: 0, column: 0 }],
+    parts: parts.length > 0 ? parts : [{ info: whole, row: 0, column: 0, mask }],
     // 0.1 is not a binary number: 1 / 0.1 is to be 10.
     unitsPerPhoton: factor === null ? null : Math.round(1e6 / factor) / 1e6,
     place: (shot) => ({ path, index: shot }),
@@ -290,7 +293,7 @@ export function cxiContent(file: H5File, geom?: string): StackContent {
     tags: [],
     images,
     energiesEv: [...energies].map((energyEv) => (energyEv < MOST_EV ? energyEv : NaN)),
-    parts: parts ?? [{ info: whole, row: 0, column: 0 }],
+    parts: parts ?? [{ info: whole, row: 0, column: 0, mask: cxiMask(file, path) }],
     unitsPerPhoton: null,
     place: (shot) => ({ path, index: shot }),
     bl: null,
@@ -298,6 +301,14 @@ export function cxiContent(file: H5File, geom?: string): StackContent {
     comment: "",
     startTime: null,
   };
+}
+
+/** The mask beside the images, else that of the detector. */
+function cxiMask(file: H5File, path: string): StackMask | undefined {
+  const beside = path.slice(0, path.lastIndexOf("/"));
+  const detector = "/entry_1/instrument_1/detector_1";
+  const paths = [beside, "/entry_1/data_1", detector].map((group) => `${group}/mask`);
+  return maskAt(file, CXI_BITS, ...paths, `${detector}/mask_shared`);
 }
 
 /** No photon of an X-ray laser has as much: a number above is in another unit than the file should have. */
@@ -313,16 +324,24 @@ function panelsOf(geom: string): StackPart[] {
   const names = { "%": "shot", ss: "row", fs: "column" } as const;
   return sensors.map((info, i) => {
     const { firstRow = 0, firstColumn = 0, isMirrored = false, dims, dataPath = null } = panels[i] ?? {};
+    const { maskPath = null, maskBits } = panels[i] ?? {};
     const axes = dims?.map((dim) => (typeof dim === "number" ? dim : names[dim]));
     return {
       info: { ...info, pixelType: "float32" as const },
       row: firstRow,
       column: firstColumn,
       isMirrored,
+      ...(maskPath === null || maskPath.includes("%")
+        ? {}
+        : { mask: { path: maskPath, ...CXI_BITS, ...maskSaid(maskBits) } }),
       ...(dataPath === null || dataPath.includes("%") ? {} : { path: dataPath }),
       ...(axes === undefined || !axes.includes("shot") ? {} : { axes }),
     };
   });
+}
+
+function maskSaid(bits: Omit<StackMask, "path"> | undefined): Partial<StackMask> {
+  return bits === undefined ? {} : { ...bits, isSaid: true };
 }
 
 /** The parts, where each lies inside its array. @param shared - path of the array of parts that name none */
@@ -330,10 +349,11 @@ function partsIn(file: H5File, shared: string, parts: readonly StackPart[], geom
   return parts.map((part) => {
     const { info, row, column, axes = ["shot", "row", "column"] } = part;
     const path = part.path !== undefined && file.shape(part.path) !== undefined ? part.path : shared;
+    const mask = part.mask !== undefined && file.hasNumbers(part.mask.path) ? part.mask : cxiMask(file, path);
     const shape = file.shape(path) ?? [];
     const ends = { shot: 1, row: row + info.ysize, column: column + info.xsize };
     const isInside = axes.every((axis, k) => (typeof axis === "number" ? axis + 1 : ends[axis]) <= (shape[k] ?? 0));
-    if (isInside && axes.length === shape.length) return { ...part, path, axes };
+    if (isInside && axes.length === shape.length) return { ...part, path, axes, mask };
     const dims = axes.map((axis) => (axis === "shot" ? "%" : axis === "row" ? "ss" : axis === "column" ? "fs" : axis));
     throw new SaclaError(
       "BAD_GEOMETRY",

@@ -200,6 +200,10 @@ class ArchiveFolder implements DataSource {
     return await this.#run(bl, run).imageOffsets(detId, tags);
   }
 
+  async badPixels(bl: number, run: number, detId: string): Promise<CallResult<"st.readBadPixels">> {
+    return await this.#run(bl, run).badPixels(detId);
+  }
+
   async close(): Promise<void> {
     await this.#pool.close();
   }

@@ -102,6 +102,11 @@ export class FolderRun {
     throw new SaclaError("UNSUPPORTED", `${show(first.path)} has no images that stand alone; ask st.frames.`);
   }
 
+  /** As of a data source, of the first of several files. */
+  async badPixels(detId: string): Promise<CallResult<"st.readBadPixels">> {
+    return (await this.#files[0].ask((source) => source.badPixels?.(this.#bl, this.#run, detId))) ?? null;
+  }
+
   /** As of a data source. @throws FILE_DAMAGED when the image has another size than those of the first file */
   async readFrame(detId: string, tag: number, out: Pixels): Promise<boolean> {
     const [only] = this.#files;

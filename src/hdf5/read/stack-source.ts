@@ -7,12 +7,13 @@ import type { Pixels } from "../../core/ndarray.ts";
 import { nearestNames } from "../../core/nearest-names.ts";
 import { type Column, emptyColumn, STATUS_MISSING, setEntry } from "../../core/syncdb.ts";
 import type { DataSource } from "../../source/data-source.ts";
-import type { RunInfo } from "../../transport/methods.ts";
+import type { CallResult, RunInfo } from "../../transport/methods.ts";
 import { type Absence, absenceOf, frameMissing } from "./absence.ts";
 import type { ArchiveOptions } from "./dataconvert.ts";
 import type { H5File } from "./h5file.ts";
 import { type Provenance, readProvenance } from "./provenance.ts";
 import { signalNames, unitOfPath } from "./signals.ts";
+import { type FoundMask, readStackMask, type StackMask } from "./stack-mask.ts";
 import { entryFrom } from "./stored-signals.ts";
 
 /** What an axis of an array counts; a number is the one place of it. */
@@ -30,6 +31,8 @@ export interface StackPart {
   readonly axes?: readonly StackAxis[];
   /** Its rows stand in the file in reverse order. */
   readonly isMirrored?: boolean;
+  /** Which of its pixels are bad. */
+  readonly mask?: StackMask | undefined;
 }
 
 /** What a file with all sensors of a detector in one array says; shots in the order of the file. */
@@ -79,6 +82,7 @@ export class StackSource implements DataSource {
   #signals: ReadonlyMap<string, string> | undefined;
   /** Why there are no pixels, or not all, by path. */
   readonly #absences = new Map<string, Absence | undefined>();
+  readonly #masks = new Map<string, FoundMask | undefined>();
 
   constructor(path: string, file: H5File, content: StackContent, options: ArchiveOptions) {
     this.name = `the ${content.title} file ${path}`;
@@ -114,7 +118,8 @@ export class StackSource implements DataSource {
     return bl === this.#bl && run === this.#run ? 0 : -1;
   }
   runInfo(): RunInfo {
-    return { ...this.#info, hightagnumber: this.#hightag };
+    const notes = this.#provenance === undefined ? this.#notesOfMasks() : [];
+    return { ...this.#info, hightagnumber: this.#hightag, ...(notes.length === 0 ? {} : { notes }) };
   }
   photonEnergyKev(): number {
     if (this.#meanEv !== null) return this.#meanEv / 1000;
@@ -191,8 +196,46 @@ export class StackSource implements DataSource {
     if (units !== 1) for (let i = 0; i < out.length; i++) out[i] = (out[i] ?? NaN) / units;
     return true;
   }
+  badPixels(_bl: number, _run: number, detId: string): CallResult<"st.readBadPixels"> {
+    const part = this.#part(detId);
+    const found = this.#maskOf(part);
+    if (found === undefined || "why" in found) return null;
+    return { shape: [part.info.ysize, part.info.xsize], data: found.reasons };
+  }
   close(): void {
     this.#file.close();
+  }
+
+  #maskOf(part: StackPart): FoundMask | undefined {
+    const { info, mask } = part;
+    if (mask === undefined) return undefined;
+    let found = this.#masks.get(info.id);
+    if (found === undefined) {
+      const axes = (part.axes ?? ARRAY).filter((axis) => axis !== "shot");
+      found = readStackMask(this.#file, mask, info.ysize * info.xsize, axes.length, (surplus, out) => {
+        this.#readPart(mask.path, 0, part, [...Array.from({ length: surplus }, () => 0), ...axes], out);
+      });
+      this.#masks.set(info.id, found);
+    }
+    return found;
+  }
+
+  #notesOfMasks(): string[] {
+    const counts = new Map<string, [bad: number, all: number]>();
+    const notes = new Set<string>();
+    for (const part of this.#sensors.values()) {
+      const found = this.#maskOf(part);
+      const path = part.mask?.path ?? "";
+      if (found === undefined) continue;
+      if ("why" in found) notes.add(`the mask ${path} is not used: ${found.why}`);
+      else {
+        const [bad, all] = counts.get(path) ?? [0, 0];
+        const more = found.reasons.reduce((count, reason) => count + (reason === 0 ? 0 : 1), 0);
+        counts.set(path, [bad + more, all + found.reasons.length]);
+      }
+    }
+    for (const [path, [bad, all]] of counts) notes.add(`${bad} of ${all} pixels are bad by ${path}, and are left out`);
+    return [...notes];
   }
 
   #readPart(path: string, shot: number, part: StackPart, axes: readonly StackAxis[], out: Pixels): void {

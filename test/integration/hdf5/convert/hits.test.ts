@@ -58,7 +58,11 @@ const spots: Readonly<Record<number, readonly Spot[]>> = {
 /** Two sensors of 64 × 32 pixels, an image less 1 photon of background, and spots. */
 class CrystalSource extends TinySource {
   override detectorInfo(bl: number, run: number, detId: string): DetectorInfo {
-    return { ...super.detectorInfo(bl, run, detId), xsize: columns, ysize: rows };
+    const { geometry, ...info } = super.detectorInfo(bl, run, detId);
+    // Binned 16-fold.
+    const pixelUm = detId === damaged ? 800 : 50;
+    const binned = geometry && { ...geometry, pixelSizeXUm: pixelUm, pixelSizeYUm: pixelUm };
+    return { ...info, geometry: binned, xsize: columns, ysize: rows };
   }
 
   override readFrame(bl: number, run: number, detId: string, tag: number, out: Float32Array): boolean {

@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { connect } from "../../../../src/connect.ts";
 import { openArchive } from "../../../../src/hdf5/index.ts";
 import type { DataSource } from "../../../../src/source/index.ts";
 import { type Parts, writeHdf5 } from "../../../support/archive-parts.ts";
@@ -170,6 +171,77 @@ describe("Cheetah files", () => {
     expect(await images(await write(odd))).toMatchObject({ "a-1 103": pixels(103) });
     const units: Parts = { "/metadata/adu_per_photon": { data: Float64Array.of(0), shape: [] } };
     expect(await images(await write(units))).toMatchObject({ "a-1 103": pixels(103).map((v) => 10 * v) });
+  });
+});
+
+describe("masks of foreign files", () => {
+  /** The reasons against the pixels of each sensor, and what is said of them. */
+  async function masks(path: string, geom?: string) {
+    if (geom !== undefined)
+      writeFileSync(`${path}.geom`, `photon_energy = 10000\nclen = 0.05\nres = 20000\nadu_per_photon = 10\n${geom}`);
+    await using facility = await connect(geom === undefined ? path : `${path}?geom=${path}.geom`);
+    const run = await facility.db.run(3, 1);
+    const ids = (await run.detectors()).flatMap(({ sensors }) => sensors);
+    const infos = await Promise.all(ids.map(async (id) => await run.detectorInfo(id)));
+    return { bad: (await run.badPixels(infos)).map(({ data }) => [...data]), notes: run.info.notes };
+  }
+  const shape = [2, 3];
+  const mask = (data: number[], as = shape): { data: Uint16Array; shape: number[] } => ({
+    data: Uint16Array.from(data),
+    shape: as,
+  });
+  const ofImages = "/entry_1/data_1/mask";
+  const ofDetector = "/entry_1/instrument_1/detector_1/mask";
+
+  it("of CXI: pixels that are invalid, hot, dead or such are bad; peaks and resolution are no fault", async () => {
+    // Hot, in a peak, outside the resolution, corrected, noisy.
+    const bits = [4, 0x20, 0x100, 0x800, 0x400, 0];
+    for (const path of [ofImages, ofDetector])
+      expect(await masks(await cxi([1, 2, 3], undefined, { [path]: mask(bits) }))).toEqual({
+        bad: [[2, 0, 0, 0, 2, 0]],
+        notes: [`2 of 6 pixels are bad by ${path}, and are left out`],
+      });
+  });
+
+  it("of NXmx: every bit is bad; of modules their own part", async () => {
+    const detector = "/entry/instrument/detector";
+    const path = await writeHdf5(folder, `f${++files}.nxs`, {
+      "/entry/data/data": { data: new Float32Array(12), shape: [1, 4, 3] },
+      [`${detector}/pixel_mask`]: { data: Uint32Array.of(0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2 ** 31, 8), shape: [4, 3] },
+      ...Object.fromEntries(
+        [0, 2].flatMap((row) => [
+          [`${detector}/q${row}/data_origin`, { data: Int32Array.of(row, 0) }],
+          [`${detector}/q${row}/data_size`, { data: Int32Array.of(2, 3) }],
+        ]),
+      ),
+    });
+    expect(await masks(path)).toEqual({
+      bad: [
+        [0, 0, 1, 0, 0, 0],
+        [0, 0, 0, 0, 2, 8],
+      ],
+      notes: [`3 of 12 pixels are bad by ${detector}/pixel_mask, and are left out`],
+    });
+  });
+
+  it("by a geometry: where it says, with the bits that it says, mirrored as the panel", async () => {
+    const path = await cxi([1, 2, 3], undefined, {
+      "/own": mask([0x21, 0x20, 1, 1, 1, 1]),
+      [ofImages]: mask([1, 1, 0, 0, 0, 0]),
+    });
+    const at = { dim0: "%", dim1: "ss", dim2: "fs", ss: "1.0y" };
+    const own = { ...at, mask: "/own", mask_good: "0x1", mask_bad: "0x20" };
+    expect((await masks(path, panel("p", own))).bad).toEqual([[0, 0, 0, 2, 2, 0]]);
+    expect((await masks(path, panel("p", at))).bad).toEqual([[0, 0, 0, 2, 2, 0]]);
+  });
+
+  it.each([
+    [mask([1, 1, 1, 1, 1, 0]), /5 of 6 pixels are bad, which may be the good ones/],
+    [mask([1, 0, 0], [1, 3]), /cannot be read/],
+    [mask(new Array(12).fill(0), [2, 2, 3]), /shape \[2, 2, 3\], and is not one for all shots/],
+  ])("that cannot be meant are not used, and why is said (%#)", async (given, why) => {
+    const { bad, notes } = await masks(await cxi([2, 2, 3], undefined, { [ofImages]: given }));
+    expect([bad, notes]).toEqual([[[0, 0, 0, 0, 0, 0]], [expect.stringMatching(why)]]);
   });
 });
 
