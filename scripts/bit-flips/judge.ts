@@ -15,6 +15,8 @@ export interface ReaderAnswer {
   readonly open: true | string;
   readonly tags: readonly number[] | string;
   readonly pd: readonly [values: readonly (number | null)[], status: readonly number[]] | string;
+  /** Whether the notes of the run say something of the signal. */
+  readonly isNamed?: boolean;
   readonly images: readonly (Image | string)[];
   readonly bytes?: number;
 }
@@ -40,7 +42,7 @@ export function judge(
     if (verdict.isWrong || (isIntact && verdict.outcome !== EQUAL))
       wrong.push(`image of ${tag} ${verdict.outcome}: ${shown(found.images[i])}, h5py ${shown(truth.images?.[i])}`);
   }
-  const column = ofColumn(found.pd, truth.open ? truth.pd : "error", listed);
+  const column = ofColumn(found, truth.open ? truth.pd : "error", listed);
   outcomes.push(`signal: ${column.outcome}`);
   if (column.isWrong || (isIntact && column.outcome !== EQUAL))
     wrong.push(`signal ${column.outcome}: ${shown(found.pd)}, h5py ${shown(truth.pd)}`);
@@ -63,7 +65,7 @@ function ofImage(found: Image | string | undefined, truth: Image | string | unde
   return { outcome: isSame ? EQUAL : "another image than h5py", isWrong: !isSame };
 }
 
-function ofColumn(found: ReaderAnswer["pd"], truth: OracleAnswer["pd"], listed: readonly number[]) {
+function ofColumn({ pd: found, isNamed = false }: ReaderAnswer, truth: OracleAnswer["pd"], listed: readonly number[]) {
   if (typeof found === "string") {
     const isRead = typeof truth === "object";
     return { outcome: isRead ? `${found}, where h5py reads` : "an error with a code", isWrong: false };
@@ -71,8 +73,10 @@ function ofColumn(found: ReaderAnswer["pd"], truth: OracleAnswer["pd"], listed: 
   const MISSING = 3;
   const [values, status] = found;
   // A damaged signal does not stop the others: it is missing for every shot, and named in the notes of the run.
-  if (truth === "error" && status.every((one) => one === MISSING))
-    return { outcome: "missing, where h5py gives an error", isWrong: false };
+  if ((truth === "error" || isNamed) && status.every((one) => one === MISSING)) {
+    const how = truth === "error" ? "h5py gives an error" : "h5py reads, and named";
+    return { outcome: `missing, where ${how}`, isWrong: false };
+  }
   const isSame = TAGS.every((tag, i) => {
     const row = listed.indexOf(tag);
     if (row < 0 || truth === "unwritten") return status[i] === MISSING;

@@ -40,6 +40,9 @@ async function answer(): Promise<object> {
       open: true,
       tags: await tried(async () => [...(await archive.tags(bl, run))]),
       pd: await tried(columnOf),
+      isNamed: ((await tried(() => archive.runInfo(bl, run))) as { notes?: string[] }).notes?.some((note) =>
+        /\bpd /.test(note),
+      ),
       images: [await tried(() => imageOf(101)), await tried(() => imageOf(103))],
       bytes: process.memoryUsage.rss(),
     };

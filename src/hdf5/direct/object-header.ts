@@ -1,4 +1,4 @@
-import { expectLetters, type Hdf5Bytes, UnsupportedStructure, uint64, uintOf } from "./bytes.ts";
+import { DamagedStructure, expectLetters, type Hdf5Bytes, UnsupportedStructure, uint64, uintOf } from "./bytes.ts";
 
 /** Message types of an object header that are looked at. */
 const NIL = 0x00;
@@ -24,6 +24,11 @@ const ofDatasets = new Set([DATASPACE, DATATYPE, OLD_FILL, FILL, EXTERNAL_FILES,
  * messages of links with its first external one.
  */
 const knownInOld = new Set([...ofDatasets, ...ofGroups, GROUP_INFO, NIL, ATTRIBUTE, CONTINUATION, TIME]);
+/**
+ * What no group or dataset has: messages of other parts of a file, and types that HDF5 does not know. HDF5 passes over
+ * them, and a list of filters that became one of them would leave compressed bytes as values.
+ */
+const isForeign = (type: number): boolean => [0x09, 0x0f, 0x13, 0x14].includes(type) || type > 0x16;
 /** Flags of a message: its content never changes; it stands elsewhere, shared by several objects. */
 const [CONSTANT, SHARED] = [1, 2];
 const MOST_BLOCKS = 64;
@@ -39,7 +44,8 @@ interface Message {
  * The messages of a group or of a dataset, whose header is of either version ("Data Object Headers" in the HDF5 File
  * Format Specification). Checksums are compared. Old headers have none: there everything must be as it is usually
  * written.
- * @throws UnsupportedStructure when it is the header of something else, or damaged
+ * @throws UnsupportedStructure when it is the header of something else, or of another form
+ * @throws DamagedStructure when it has what no header has
  */
 export function eachMessage(
   file: Hdf5Bytes,
@@ -54,7 +60,7 @@ export function eachMessage(
     if (others.has(type)) throw new UnsupportedStructure(`not a ${of}`);
     if (!wanted.has(type)) continue;
     // HDF5 takes the first.
-    if (type !== LINK && seen.has(type)) throw new UnsupportedStructure("two messages of one type");
+    if (type !== LINK && seen.has(type)) throw new DamagedStructure("two messages of one type");
     seen.add(type);
     visit(type, file.view(at, size));
   }
@@ -72,6 +78,7 @@ function oldMessages(file: Hdf5Bytes, address: number): Message[] {
     for (let at = 0; at < length; ) {
       if (at + 8 > length) throw new UnsupportedStructure("a header that ends inside a message");
       const [type, size] = [block.getUint16(at, true), block.getUint16(at + 2, true)];
+      if (isForeign(type)) throw new DamagedStructure("a message that no object has");
       const isUsual = size % 8 === 0 && (block.getUint8(at + 4) & ~CONSTANT) === 0 && knownInOld.has(type);
       if (!isUsual || at + 8 + size > length) throw new UnsupportedStructure("an unusual message");
       if (type === CONTINUATION) blocks.push({ address: uint64(block, at + 8), length: uint64(block, at + 16) });

@@ -82,6 +82,21 @@ def odd_types():
     print(json.dumps({}))
 
 
+def lost_filter():
+    """One bit makes the list of filters of the first image a message that HDF5 passes over."""
+    tags = [101, 103, 105]
+    with h5py.File(path, "w", libver=libver) as file:
+        group = detector(begin(file, tags), 1, "MPCCD-1N0-M06-002")
+        for tag in tags:
+            group.create_dataset(f"tag_{tag}/detector_data", data=np.arange(6, dtype=np.uint16).reshape(2, 3), compression="gzip", chunks=(2, 3))
+    content = bytearray(open(path, "rb").read())
+    at = content.index(bytes([1, 1, 0, 0, 0, 0, 0, 0, 1, 0, 8, 0])) - 8
+    assert content[at] == 0x0B
+    content[at] = 0x0F
+    open(path, "wb").write(content)
+    print(json.dumps({}))
+
+
 def many():
     tags = [4_000_000_000 + 2 * i for i in range(10_000 if libver == "earliest" else 3_000)]
     with h5py.File(path, "w", libver=libver) as file:
@@ -119,4 +134,4 @@ def large():
     print(json.dumps(truth))
 
 
-{"storages": storages, "odd-types": odd_types, "many": many, "large": large}[what]()
+{"storages": storages, "odd-types": odd_types, "lost-filter": lost_filter, "many": many, "large": large}[what]()

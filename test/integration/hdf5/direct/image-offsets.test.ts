@@ -126,6 +126,18 @@ describe("numbers of unusual types", () => {
   });
 });
 
+describe("a list of filters that one bit turned into something else", () => {
+  itNeeding(python !== undefined, "no Python with numpy and h5py", "is damage; other images are read", async () => {
+    const { path } = byPython("lost-filter", "earliest");
+    const archive = await openArchive(path);
+    const out = new Uint16Array(6);
+    const reading = async () => await archive.readFrame(3, 7, detId, 101, out);
+    await expect(reading()).rejects.toMatchObject({ code: "FILE_DAMAGED" });
+    expect([await archive.readFrame(3, 7, detId, 103, out), ...out]).toEqual([true, 0, 1, 2, 3, 4, 5]);
+    await archive.close();
+  });
+});
+
 describe("many and far images", () => {
   for (const libver of ["earliest", "latest"]) {
     itNeeding(
