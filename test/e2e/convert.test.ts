@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 import { chaos } from "../../scripts/chaos-convert.ts";
 import { bundled } from "../support/bundled.ts";
 import { sacla } from "../support/cli.ts";
-import { isFull } from "../support/full.ts";
+import { isFull, times } from "../support/full.ts";
 import { itNeeding, pythonWith } from "../support/optional.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
@@ -121,7 +121,7 @@ print(json.dumps([names, len(panels), panels[2].get_origin(), panels[2].get_fast
 
 describe("a conversion killed at random moments", () => {
   it("ends the same to the last byte, and leaves nothing", async () => {
-    const asked = isFull ? 8 : 4;
+    const asked = isFull ? 8 : times(4, 2);
     const { kills, faults } = await chaos(asked, 20251);
     expect(faults).toEqual([]);
     expect(kills).toBe(asked);

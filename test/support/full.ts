@@ -3,9 +3,17 @@ const asked = process.env["SACLA_TEST_FULL"];
 /** SACLA_TEST_FULL=1, as .ci/runtimes sets it, and .ci/run for the unit tests: long proofs run in full. */
 export const isFull: boolean = asked === "1";
 
-/** How often a proof is repeated with made-up input: `count` times in full, a fifth of that otherwise. */
-export function rounds(count: number): number {
-  return isFull ? count : Math.ceil(count / 5);
+/**
+ * How often a proof is repeated with made-up input: `count` times in full, a fifth of that with SACLA_TEST_FULL=cases,
+ * `few` times otherwise.
+ */
+export function rounds(count: number, few: number = Math.ceil(count / 5)): number {
+  return isFull ? count : times(Math.ceil(count / 5), few);
+}
+
+/** How often, or how much of something: `count` in full and with SACLA_TEST_FULL=cases, `few` otherwise. */
+export function times(count: number, few: number): number {
+  return isFull || asked === "cases" ? count : few;
 }
 
 /** Cases of a long proof: all in full and with SACLA_TEST_FULL=cases, as .ci/run sets it; otherwise those numbered. */

@@ -17,6 +17,7 @@ import {
   reduce,
 } from "../../../src/reduce/index.ts";
 import { cli } from "../../support/fake-io.ts";
+import { cases } from "../../support/full.ts";
 import { manyShotsRequest, writeManyShots } from "../../support/many-shots.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 
@@ -160,12 +161,13 @@ describe("sacla reduce", () => {
 
   it("gives the same bytes in any number of pieces", async () => {
     const one = await made("a.h5");
-    for (const [k, options] of [
+    const pieces = [
       ["--shards", "2"],
       ["--shards", "7", "--checkpoint", "0.01"],
       ["--shards", "300"],
       ["--minutes", "0.0001"],
-    ].entries())
+    ];
+    for (const [k, options] of cases(pieces, 0, 1).entries())
       expect((await made(`a${k}.h5`, ...options)).equals(one)).toBe(true);
   });
 

@@ -12,7 +12,7 @@ import { NearestKernel } from "../../../src/ip/nearest-kernel.ts";
 import type { Placement, View } from "../../../src/ip/placement.ts";
 import { findRectangles } from "../../../src/ip/rectangles.ts";
 import type { Resampler, SensorInput } from "../../../src/ip/resampler.ts";
-import { rounds } from "../../support/full.ts";
+import { cases, rounds } from "../../support/full.ts";
 import { octal, sensor } from "../../unit/ip/octal.ts";
 
 /** Uniform in [0, 1), the same for the same seed. */
@@ -166,7 +166,7 @@ describe("the nearest kernel", () => {
           expect(firstDifference(fast, slow)).toBeNull();
         },
       ),
-      { numRuns: rounds(120) },
+      { numRuns: rounds(120, 10) },
     );
   });
 
@@ -179,7 +179,7 @@ describe("the nearest kernel", () => {
         plain.coverage(slow);
         expect(firstDifference(fast, slow)).toBeNull();
       }),
-      { numRuns: rounds(40) },
+      { numRuns: rounds(40, 5) },
     );
   });
 });
@@ -244,7 +244,7 @@ describe("the area kernel", () => {
           ).toBeNull();
         },
       ),
-      { numRuns: rounds(120) },
+      { numRuns: rounds(120, 10) },
     );
   });
 
@@ -266,7 +266,7 @@ describe("the area kernel", () => {
         expect(wrong < 0 ? null : `at ${wrong}: ${fast[wrong]} and ${slow[wrong]}`).toBeNull();
         if (kernel instanceof AreaKernel) expect(firstDifference(kernel.memory.output, picture)).toBeNull();
       }),
-      { numRuns: rounds(40) },
+      { numRuns: rounds(40, 5) },
     );
   });
 });
@@ -277,7 +277,7 @@ describe("the real octal through the kernels", () => {
   const darks = octal.map((_, i) => randomDark(length, i));
   const images = octal.map((_, i) => Uint16Array.from(randomDark(length, i + 50), (v) => v * 20));
 
-  it.each(["nearest", "area"] as const)("%s: agrees with the plain painter", (method) => {
+  it.each(cases(["nearest", "area"] as const, 0))("%s: agrees with the plain painter", (method) => {
     // The plain area painter takes a second to make; the random geometries have both views.
     for (const view of method === "nearest" ? (["source", "detector"] as const) : (["detector"] as const)) {
       const { canvas, placements, gains } = resolveAssembly(octal, { view, method });
@@ -311,7 +311,7 @@ describe("the real octal through the kernels", () => {
     expect(new Assembler(octal, { view: "source", method }).mapBytes).toBeLessThan(bytes);
   });
 
-  it.each(["nearest", "area"] as const)(
+  it.each(cases(["nearest", "area"] as const, 1))(
     "%s: paints the same from and to any memory, and reads inputs where they are",
     (method) => {
       const assembler = new Assembler(octal, { view: "source", method, masks });

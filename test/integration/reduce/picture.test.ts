@@ -62,6 +62,13 @@ describe("picture", () => {
     expect(sameBytes(raw.image.data, Float32Array.from(raw.sensors[0]?.correctedMean.data ?? []))).toBe(true);
   });
 
+  it("is shown by notebooks", async () => {
+    const run = await db.run(3, 1_520_000);
+    const found = await new Facility(endpoint).picture({ run, detector: "OPAL-234363", dark: "none", limit: 1 });
+    const show: unknown = (found as unknown as Record<symbol, unknown>)[Symbol.for("Jupyter.display")];
+    expect(typeof show === "function" && show.call(found)).toEqual({ "image/png": expect.stringMatching(/^iVBOR/) });
+  });
+
   it("refuses what it does not know, with what is allowed", async () => {
     const run = await db.run(3, 1_520_000);
     const refused = async (options: object): Promise<unknown> =>

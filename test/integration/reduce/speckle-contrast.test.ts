@@ -10,6 +10,7 @@ import {
   speckleDelays,
 } from "../../../src/reduce/index.ts";
 import { chargeImage } from "../../support/charge-sharing.ts";
+import { cases, times } from "../../support/full.ts";
 import { type ScriptedShot, scriptedShots } from "../../support/scripted-shots.ts";
 import { frame, of, shotsOf, type TestImage } from "../../unit/reduce/stack.ts";
 
@@ -25,11 +26,12 @@ function speckle(seed: number, shots: number, photonsPerPixel: number, aduPerPho
 }
 
 describe("speckleContrast", () => {
-  it.each([
+  const pixels = [
     [77, 0.3, 24],
     [138.5, 0.1, 24],
     [231, 0.05, 60],
-  ])("holds the truth with photons of %f ADU at %f a pixel", async (adu, photons, shots) => {
+  ] as const;
+  it.each(cases(pixels, 1))("holds the truth with photons of %f ADU at %f a pixel", async (adu, photons, shots) => {
     const images = speckle(7, shots, photons, adu);
     const { it: found } = await reduce(shotsOf(images, spec), {
       it: speckleContrast({ aduPerPhoton: adu, noiseAdu }),
@@ -43,7 +45,7 @@ describe("speckleContrast", () => {
 
   it("has errors that are the scatter", async () => {
     const pulls: number[] = [];
-    for (let seed = 0; seed < 24; seed++) {
+    for (let seed = 0; seed < times(24, 10); seed++) {
       const { it: found } = await reduce(shotsOf(speckle(seed, 4, 0.2), spec), {
         it: speckleContrast({ aduPerPhoton: 138.5, noiseAdu }),
       });
@@ -91,7 +93,7 @@ describe("speckleContrast", () => {
 
   it("counts what few dark shots leave unknown, which is the same in all shots", async () => {
     const pulls: number[] = [];
-    for (let seed = 0; seed < 16; seed++) {
+    for (let seed = 0; seed < times(16, 5); seed++) {
       const random = new Random(100 + seed);
       const size = frame(96, 96);
       const noise = () => Float32Array.from({ length: 96 * 96 }, () => noiseAdu * random.normal());
@@ -213,7 +215,7 @@ describe("speckleDelays", () => {
 });
 
 describe("droplets with the read noise", () => {
-  it.each([77, 109, 123])("state the false photons of photons of %f ADU, which are rare", async (adu) => {
+  it.each(cases([77, 109, 123], 0))("state the false photons of photons of %f ADU, which are rare", async (adu) => {
     const random = new Random(2);
     const dark = Array.from({ length: 30 }, (_, tag) => ({
       tag,
@@ -248,32 +250,36 @@ describe("droplets with the read noise", () => {
     expect(Math.abs(counted / placed - 1)).toBeLessThan(0.04);
   });
 
-  it.each([
+  const photons = [
     [77, 0.001, 24],
     [77, 0.03, 6],
     [77, 0.3, 3],
     [107.7, 0.03, 6],
     [154, 0.3, 3],
     [231, 0.3, 3],
-  ])("correct what thresholds lose of photons of %f ADU at %f a pixel", async (adu, photonsPerPixel, shots) => {
-    const random = new Random(12);
-    let placed = 0;
-    const images = Array.from({ length: shots }, (_, tag) => {
-      const one = { ...spec, photonsPerPixel, aduPerPhoton: adu, cloudPx: 0.14, noiseAdu };
-      const { pixels, photons } = chargeImage(random, one);
-      placed += photons;
-      return { tag, pixels };
-    });
-    const { found } = await reduce(shotsOf(images, spec), { found: droplets({ aduPerPhoton: adu, noiseAdu }) });
-    const { corrected, perShot, warnings } = of(found);
-    if (corrected === null) throw new Error("no correction");
-    // At 5 keV 12 % are lost.
-    expect(perShot.reduce((a, b) => a + b, 0)).toBeLessThan(placed);
-    expect(Math.abs(corrected.photons - placed)).toBeLessThan(0.004 * placed + 2.5 * corrected.photonsError);
-    expect(corrected.photonsError).toBeLessThan(0.02 * placed + 3 * Math.sqrt(0.15 * placed));
-    expect(Math.abs(corrected.cloudPx - 0.14)).toBeLessThan(photonsPerPixel < 0.01 ? 0.04 : 0.015);
-    expect(warnings[0]).toContain("use speckleContrast");
-  });
+  ] as const;
+  it.each(cases(photons, 1, 4))(
+    "correct what thresholds lose of photons of %f ADU at %f a pixel",
+    async (adu, photonsPerPixel, shots) => {
+      const random = new Random(12);
+      let placed = 0;
+      const images = Array.from({ length: shots }, (_, tag) => {
+        const one = { ...spec, photonsPerPixel, aduPerPhoton: adu, cloudPx: 0.14, noiseAdu };
+        const { pixels, photons } = chargeImage(random, one);
+        placed += photons;
+        return { tag, pixels };
+      });
+      const { found } = await reduce(shotsOf(images, spec), { found: droplets({ aduPerPhoton: adu, noiseAdu }) });
+      const { corrected, perShot, warnings } = of(found);
+      if (corrected === null) throw new Error("no correction");
+      // At 5 keV 12 % are lost.
+      expect(perShot.reduce((a, b) => a + b, 0)).toBeLessThan(placed);
+      expect(Math.abs(corrected.photons - placed)).toBeLessThan(0.004 * placed + 2.5 * corrected.photonsError);
+      expect(corrected.photonsError).toBeLessThan(0.02 * placed + 3 * Math.sqrt(0.15 * placed));
+      expect(Math.abs(corrected.cloudPx - 0.14)).toBeLessThan(photonsPerPixel < 0.01 ? 0.04 : 0.015);
+      expect(warnings[0]).toContain("use speckleContrast");
+    },
+  );
 
   it("are not corrected without the noise, or with few photons", async () => {
     const images = speckle(3, 1, 0.001);

@@ -1,9 +1,10 @@
 import { expect, it } from "vitest";
+import { times } from "../../support/full.ts";
 import { fuzz, fuzzedHttp, fuzzedZmq } from "../../support/fuzz-protocol.ts";
 
 it.each([
-  ["ZeroMQ", fuzzedZmq, 2000],
-  ["HTTP", fuzzedHttp, 400],
+  ["ZeroMQ", fuzzedZmq, times(2000, 500)],
+  ["HTTP", fuzzedHttp, times(400, 200)],
 ])(
   "a server over %s answers any message with an answer of the protocol, and goes on answering good ones",
   async (_, open, count) => {

@@ -11,6 +11,7 @@ import type { Endpoint } from "../../../src/transport/endpoint.ts";
 import type { ShotFrames } from "../../../src/transport/methods.ts";
 import { type ZmqOptions, zmqEndpoint } from "../../../src/transport/zmq/client.ts";
 import { bigFrames } from "../../support/big-frames.ts";
+import { times } from "../../support/full.ts";
 import { startOctal } from "../../support/octal-process.ts";
 import { OCTAL_BL, OCTAL_RUN, octalSensors, octalTag } from "../../support/octal-source.ts";
 import { bareShot, ScriptedEndpoint } from "../../support/scripted-endpoint.ts";
@@ -108,16 +109,23 @@ describe("a stream over ZeroMQ", () => {
   });
 
   it("brings each frame whole although the source and the server fill their buffers again and again", async () => {
-    const server = await startOctal(300);
+    const count = times(300, 60);
+    const server = await startOctal(count);
     open.push(() => server.process.kill());
     const client = clientOf(server.address, { credit: 2 });
-    const params = { bl: OCTAL_BL, run: OCTAL_RUN, detIds: [...octalSensors.slice(0, 3)], tags: tags(300), roi: null };
+    const params = {
+      bl: OCTAL_BL,
+      run: OCTAL_RUN,
+      detIds: [...octalSensors.slice(0, 3)],
+      tags: tags(count),
+      roi: null,
+    };
     let next = 1000;
     for await (const shot of client.stream("st.frames", params)) {
       expect(shot.frames.map(({ detId, data }) => octalTag(detId, data))).toEqual([next, next, next]);
       next += 2;
     }
-    expect(next).toBe(1600);
+    expect(next).toBe(1000 + 2 * count);
   });
 
   it("copies a frame once, into the reader's memory", async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { asImage } from "../../../src/core/ndarray.ts";
 import { EdgeFinder, type EdgeFinderOptions, type EdgeFinderState } from "../../../src/timing/index.ts";
-import { cases } from "../../support/full.ts";
+import { cases, times } from "../../support/full.ts";
 import { type TimingImage, type TimingImageOptions, timingImages } from "../../support/timing-images.ts";
 
 const FS_PER_PIXEL = 2.6;
@@ -41,7 +41,7 @@ const kinds: Record<string, TimingImageOptions> = {
 };
 
 describe("EdgeFinder", () => {
-  it.each(cases(Object.entries(kinds), 0, 3))("finds %s through drifting fringes and 2 %% noise", (_, options) => {
+  it.each(cases(Object.entries(kinds), 3))("finds %s through drifting fringes and 2 %% noise", (_, options) => {
     const images = timingImages(options);
     const { found, good } = run(images, { axis: options.axis ?? "columns" });
     const edges = images.filter(({ edgePx, secondPx }) => edgePx > 0 && Number.isNaN(secondPx)).length;
@@ -79,7 +79,7 @@ describe("EdgeFinder", () => {
   });
 
   it("learns width, side and fringes, and which lines the X-rays reach", () => {
-    const { finder } = run(timingImages({ seed: 6, depth: [0.2, 0.3], dark: "high", rows: 30 }));
+    const { finder } = run(timingImages({ seed: 6, shots: times(80, 40), depth: [0.2, 0.3], dark: "high", rows: 30 }));
     const { summary } = finder;
     expect(summary.darkSide).toBe("high");
     expect(summary.widthPx).toBeCloseTo(12, 0);
@@ -91,7 +91,7 @@ describe("EdgeFinder", () => {
   });
 
   it("leaves saturated lines out and says so", () => {
-    const images = timingImages({ seed: 7, depth: [0.2, 0.3] });
+    const images = timingImages({ seed: 7, shots: times(80, 40), depth: [0.2, 0.3] });
     const { finder } = run(images);
     const [one] = images.filter(({ edgePx }) => edgePx > 0);
     if (one === undefined) throw new Error("no edge");
@@ -106,10 +106,10 @@ describe("EdgeFinder", () => {
   });
 
   it("follows a background that changes", () => {
-    const images = timingImages({ seed: 8, depth: [0.05, 0.06] });
+    const images = timingImages({ seed: 8, shots: times(80, 40), depth: [0.05, 0.06] });
     const finder = EdgeFinder.learn(images, { backgroundShots: 5 });
     // A speck that stays: a dip over 60 columns.
-    const later = timingImages({ seed: 9, depth: [0.05, 0.06] }).map((one) => {
+    const later = timingImages({ seed: 9, shots: times(80, 40), depth: [0.05, 0.06] }).map((one) => {
       const pixels = Uint16Array.from(one.image.data, (v, i) => (Math.abs((i % 1024) - 700) < 30 ? 0.9 * v : v));
       return { ...one, image: asImage(pixels, 8, 1024) };
     });

@@ -280,7 +280,7 @@ describe("every reducer", () => {
             expect(resultsOf(merged).it).toEqual(whole.it);
           },
         ),
-        { numRuns: rounds(40) },
+        { numRuns: rounds(40, 4) },
       );
     },
   );
@@ -297,7 +297,7 @@ describe("every reducer", () => {
           const resumed = PartialResult.load({ it: make(small) }, arrived.value as typeof half);
           expect(resultsOf(await runOver(images.slice(cut), make, {}, resumed)).it).toEqual(whole.it);
         }),
-        { numRuns: rounds(20) },
+        { numRuns: rounds(20, 2) },
       );
     },
   );

@@ -45,7 +45,7 @@ describe("optimise", () => {
   });
 
   it("goes back to the start where nothing is to be found", async () => {
-    for (let n = 0; n < rounds(20); n++) {
+    for (let n = 0; n < rounds(20, 2); n++) {
       const beamline = bench(0);
       const { result } = await new Engine(beamline).run(optimise({ ...options, seed: n + 1 }));
       if (result?.isBetter === false) expect(beamline.devices.where(["x", "y"])).toEqual({ x: 0, y: 0 });
@@ -149,7 +149,7 @@ describe("the Gaussian process", () => {
 
 describe("on the simulated machine, six knobs and 12 % noise", () => {
   it("reaches 90 % of the optimum with 200 shots where the simplex does not with 400, within its steps", async () => {
-    const seeds = rounds(20);
+    const seeds = rounds(20, 2);
     const bayesian = await checkOptimiser("bayesian", 5, 200, seeds);
     const simplex = await checkOptimiser("simplex", 20, 400, seeds);
     expect([...bayesian.faults, ...simplex.faults]).toEqual([]);
