@@ -1,16 +1,19 @@
 import { bounded, sleep } from "../core/async.ts";
-import { isSaclaError, toSaclaError } from "../core/errors.ts";
+import { isSaclaError, SaclaError, toSaclaError } from "../core/errors.ts";
+import { asImage, contiguous, type RawImage, shapeOf } from "../core/ndarray.ts";
 import type { Roi } from "../core/roi.ts";
-import type { Db } from "../db/index.ts";
+import { monitorOf } from "../db/beam-monitor.ts";
+import type { Db, Run } from "../db/index.ts";
 import { whyNoShots } from "../db/why-no-shots.ts";
 import type { Live, LiveShot, LiveShots } from "../live/index.ts";
+import { type Dark, darkOf } from "../reduce/index.ts";
 import type { St } from "../st/index.ts";
 import type { CallParams, CallResult } from "../transport/methods.ts";
 import { HitRate } from "./hit-rate.ts";
-import { type HitConditions, PageDetector } from "./page-detector.ts";
+import { darkOfRun, type HitConditions, PageDetector } from "./page-detector.ts";
 import { type CutPicture, PictureMaker } from "./picture-maker.ts";
 import { PumpLabels } from "./pump-labels.ts";
-import { PumpedMeans } from "./pumped-means.ts";
+import { isNormalised, PumpedMeans } from "./pumped-means.ts";
 import { WindowMean } from "./window-mean.ts";
 
 /** Least time from one picture to the next. */
@@ -37,7 +40,12 @@ interface Following {
   readonly run: number;
   readonly detector: PageDetector;
   readonly window: WindowMean | null;
-  readonly pumped: { readonly labels: PumpLabels; readonly means: PumpedMeans } | null;
+  readonly pumped: {
+    readonly labels: PumpLabels;
+    readonly means: PumpedMeans;
+    /** Less this dark, and divided by I0; null: as the images come. */
+    readonly normalised: { readonly i0: string; readonly dark: Dark | null } | null;
+  } | null;
 }
 
 /**
@@ -172,7 +180,8 @@ export class LivePictures {
     }, AGAIN_MS);
     try {
       const labels = what === "all" ? null : await this.#labels(signal);
-      const options = { bl, detectors: [detId], signals: labels?.signals ?? [], signal } as const;
+      const signals = [...(labels?.signals ?? []), ...(isNormalised(what) ? [await this.#monitor(signal)] : [])];
+      const options = { bl, detectors: [detId], signals, signal } as const;
       const shots = this.#source.live.shots({ ...options, policy: "newest", missing: "partial" });
       this.#shots = shots;
       this.#since = performance.now();
@@ -196,9 +205,21 @@ export class LivePictures {
 
   /** What tells pumped from unpumped shots in the current run, or in the last one. */
   async #labels(signal: AbortSignal): Promise<PumpLabels> {
+    return await PumpLabels.of(await this.#newestRun(), { signal });
+  }
+
+  /** The signal of I0. @throws UNKNOWN_SIGNAL */
+  async #monitor(signal: AbortSignal): Promise<string> {
+    const run = await this.#newestRun();
+    const found = await monitorOf(run, signal);
+    if (found !== null) return found;
+    throw new SaclaError("UNKNOWN_SIGNAL", `Run ${run.number} records no beam monitor to divide by.`);
+  }
+
+  async #newestRun(): Promise<Run> {
     const { db } = this.#source;
     const { bl } = this.#subject;
-    return await PumpLabels.of(await db.run(bl, await db.readRunnumberNewest(bl)), { signal });
+    return await db.run(bl, await db.readRunnumberNewest(bl));
   }
 
   /** Resolves when somebody waits for the next picture. @throws ABORTED */
@@ -215,15 +236,27 @@ export class LivePictures {
     const { bl, detId, mean, what } = this.#subject;
     const run = await db.run(bl, runNumber);
     const dark = this.#dark === null ? null : await db.run(bl, this.#dark);
-    const detector = await PageDetector.open(st, run, detId, dark, { signal, before: this.#detector });
-    const pumped = labels === null || what === "all" ? null : { labels, means: new PumpedMeans(what, mean) };
+    const isNormal = isNormalised(what);
+    // Before images are divided by I0 their dark is subtracted; from their difference none.
+    const detector = await PageDetector.open(st, run, detId, isNormal ? null : dark, {
+      signal,
+      before: this.#detector,
+    });
+    const normalised = !isNormal
+      ? null
+      : {
+          i0: await this.#monitor(signal),
+          dark: dark === null ? null : await darkOfRun(st, dark, detector.group, signal),
+        };
+    const pumped =
+      labels === null || what === "all" ? null : { labels, means: new PumpedMeans(what, mean), normalised };
     return { run: runNumber, detector, window: mean > 1 ? new WindowMean(mean) : null, pumped };
   }
 
   /** The run whose dark is subtracted; none for a difference, in which the dark cancels. */
   get #dark(): number | null {
     const { what, dark } = this.#subject;
-    return what === "all" || what === "pumped" || what === "unpumped" ? dark : null;
+    return what === "all" || what === "pumped" || what === "unpumped" || isNormalised(what) ? dark : null;
   }
 
   async #countHit(shot: LiveShot, detector: PageDetector, conditions: HitConditions): Promise<void> {
@@ -264,12 +297,29 @@ export class LivePictures {
 /** Takes a shot in, and gives what is shown; nothing after a shot that is neither pumped nor unpumped. */
 function compare(
   shot: LiveShot,
-  { labels, means }: NonNullable<Following["pumped"]>,
+  { labels, means, normalised }: NonNullable<Following["pumped"]>,
   what: LiveSubject["what"],
 ): { readonly images: LiveShot["images"]; readonly shots: number } {
   const label = labels.of(shot);
   if (label === null) return { images: {}, shots: 0 };
-  means.add(label, shot.images);
+  if (normalised === null) means.add(label, shot.images);
+  else {
+    const i0 = shot.number(normalised.i0);
+    if (i0 === null || !(i0 > 0)) return { images: {}, shots: 0 };
+    means.add(label, lessDark(shot.images, normalised.dark), i0);
+  }
   const { on, off } = means.counts;
   return { images: means.images(shot.images), shots: what === "pumped" ? on : what === "unpumped" ? off : on + off };
+}
+
+function lessDark(images: LiveShot["images"], dark: Dark | null): Readonly<Record<string, RawImage>> {
+  if (dark === null) return images;
+  const less = Object.entries(images).map(([id, image]) => {
+    const [rows, columns] = shapeOf(id, image);
+    const level = darkOf(dark.mean, id, rows, columns);
+    const values = Float32Array.from(contiguous(image));
+    for (let i = 0; i < values.length; i++) values[i] = (values[i] ?? NaN) - (level[i] ?? NaN);
+    return [id, asImage(values, rows, columns)] as const;
+  });
+  return Object.fromEntries(less);
 }

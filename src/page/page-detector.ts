@@ -89,12 +89,7 @@ export class PageDetector {
     const assembler = infos.length < 2 ? null : await assemblerFor(st, run, infos, "source", "nearest", signal);
     if (infos.length > 1 && assembler === null)
       throw new SaclaError("BAD_GEOMETRY", `${detId} has no geometry; show one of its sensors: ${group.sensors}.`);
-    let dark: Dark | null = null;
-    if (darkRun !== null) {
-      const marked = await darkRun.darkTags(undefined, { signal }).catch(() => null);
-      const tags = marked === null || marked.length === 0 ? await darkRun.tags({ signal }) : marked;
-      dark = await darkAverage(st.shots({ run: darkRun, detectors: group.sensors, tags, signal }));
-    }
+    const dark = darkRun === null ? null : await darkOfRun(st, darkRun, group, signal);
     return new PageDetector(run, group, infos, assembler, dark);
   }
 
@@ -272,6 +267,18 @@ export class PageDetector {
       ...(photonEnergyEv === null ? {} : { photonEnergyEv }),
     });
   }
+}
+
+/** The mean of the dark shots of a run; of all its shots when none is marked dark. @throws NO_DARK */
+export async function darkOfRun(
+  st: St,
+  run: Run,
+  group: DetectorGroup,
+  signal: AbortSignal | undefined,
+): Promise<Dark> {
+  const marked = await run.darkTags(undefined, { signal }).catch(() => null);
+  const tags = marked === null || marked.length === 0 ? await run.tags({ signal }) : marked;
+  return await darkAverage(st.shots({ run, detectors: group.sensors, tags, signal }));
 }
 
 /** A shot as a stream of one. */

@@ -11,8 +11,19 @@ export const liveSubject = {
   /**
    * Means of pumped or unpumped shots, by the signals that label the shots of runs; their difference, its standard
    * error from the scatter of the shots, or their ratio. No dark is subtracted from a difference: both means have it.
+   * With `-i0` each mean is Σ images / Σ I0 (less the dark), for the mean I0 of both; I0 is the first beam monitor.
    */
-  what: v.picklist(["all", "pumped", "unpumped", "difference", "error", "significance"]),
+  what: v.picklist([
+    "all",
+    "pumped",
+    "unpumped",
+    "difference",
+    "error",
+    "significance",
+    "difference-i0",
+    "error-i0",
+    "significance-i0",
+  ]),
   /** A shot with at least `minPixels` pixels at or above `threshold` (ADU, less the dark) is a hit. */
   hits: v.nullable(v.strictObject({ threshold: v.number(), minPixels: whole(1, 100_000_000) })),
 };

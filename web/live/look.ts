@@ -8,7 +8,23 @@ export type Scale = (typeof scales)[number];
 /** Percentages of the values, between which the colours lie. */
 export const limitChoices = ["0–100", "0.1–99.9", "1–99", "5–95", "25–75"] as const;
 /** Which shots a live picture is of. */
-export const shotChoices = ["all", "pumped", "unpumped", "difference", "error", "significance"] as const;
+export const shotChoices = [
+  "all",
+  "pumped",
+  "unpumped",
+  "difference",
+  "error",
+  "significance",
+  "difference-i0",
+  "error-i0",
+  "significance-i0",
+] as const;
+/** As people write them. */
+export const shotNames: Readonly<Record<string, string>> = {
+  "difference-i0": "difference / I0",
+  "error-i0": "error / I0",
+  "significance-i0": "significance / I0",
+};
 export const profileUnits = ["r_mm", "2th_deg", "q_A^-1"] as const;
 /** As people write them. */
 export const unitNames: Readonly<Record<string, string>> = { r_mm: "r / mm", "2th_deg": "2θ / °", "q_A^-1": "q / Å⁻¹" };

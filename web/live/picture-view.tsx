@@ -95,8 +95,12 @@ function kindOf({ what, pumped, dark }: Frame): string {
   if (what === "all") return lessDark;
   if (what === "pumped") return `mean of ${pumped?.on ?? 0} pumped shots, ${lessDark}`;
   if (what === "unpumped") return `mean of ${pumped?.off ?? 0} unpumped shots, ${lessDark}`;
-  if (what === "difference") return `pumped − unpumped${counts}`;
-  return what === "error" ? `standard error of pumped − unpumped${counts}` : `(pumped − unpumped) / error${counts}`;
+  const isNormalised = what.endsWith("-i0");
+  const rest = isNormalised
+    ? `${counts}, each divided by its I0${dark === null ? ", raw: the pedestal does not cancel, give a dark run" : `, ${lessDark}`}`
+    : counts;
+  if (what.startsWith("difference")) return `pumped − unpumped${rest}`;
+  return what.startsWith("error") ? `standard error of pumped − unpumped${rest}` : `(pumped − unpumped) / error${rest}`;
 }
 
 /** How long ago the shot was. */

@@ -3,12 +3,12 @@ import { defined } from "../../core/options.ts";
 import { quantity, quantityWithError } from "../../core/quantities.ts";
 import { counted } from "../../core/show.ts";
 import { fProbability } from "../../core/special-functions.ts";
+import { monitorOf } from "../../db/beam-monitor.ts";
 import type { Run } from "../../db/index.ts";
 import type { View } from "../../ip/index.ts";
 import { textTable } from "../../plot/text.ts";
 import type { DifferencePicture } from "../../reduce/index.ts";
 import { type DetectorArguments, fileStem, ledgerLine, withRunAndDetector } from "../average-run.ts";
-import { monitorOf } from "../beam-monitor.ts";
 import { whenAndWhere } from "../caption.ts";
 import {
   type ChoiceOptions,

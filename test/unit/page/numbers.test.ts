@@ -6,7 +6,7 @@ import { HitRate } from "../../../src/page/hit-rate.ts";
 import { PumpedMeans } from "../../../src/page/pumped-means.ts";
 import { RadialScale } from "../../../src/page/radial-scale.ts";
 import { signalSummary } from "../../../src/page/signal-summary.ts";
-import { radiusToQ, reduce, shotsFrom, variance } from "../../../src/reduce/index.ts";
+import { normalised, radiusToQ, reduce, shotsFrom, variance } from "../../../src/reduce/index.ts";
 import { scanCsv } from "../../../web/scans/scan-csv.ts";
 
 describe("RadialScale", () => {
@@ -116,6 +116,42 @@ describe("PumpedMeans", () => {
     }
     expect(significance.counts).toEqual({ on: 15, off: 15 });
   });
+});
+
+it("PumpedMeans divided by I0 are the library's ratios of sums, and their errors its errors", async () => {
+  const random = new Random(3);
+  const [rows, columns] = [4, 8];
+  const shots = Array.from({ length: 40 }, (_, i) => {
+    const i0 = 5 * (0.7 + 0.6 * random.uniform());
+    const pixels = () => i0 * (i % 2 === 0 ? 21 : 20) + random.normal();
+    const values = Float32Array.from({ length: rows * columns }, pixels);
+    return { label: i % 2 === 0 ? ("on" as const) : ("off" as const), i0, values };
+  });
+  const whats = ["difference-i0", "error-i0", "difference", "error"] as const;
+  const means = whats.map((what) => new PumpedMeans(what, 1000));
+  for (const { label, values, i0 } of shots)
+    for (const [n, one] of means.entries())
+      one.add(label, { s: asImage(values, rows, columns) }, n < 2 ? i0 : undefined);
+  const reference = shots.reduce((sum, { i0 }) => sum + i0, 0) / shots.length;
+  const ofClass = async (label: string) => {
+    const some = shots.filter((shot) => shot.label === label);
+    const data = Float32Array.from(some.flatMap(({ values }) => [...values]));
+    const stream = shotsFrom(
+      { s: ndarray(data, [some.length, rows, columns]) },
+      { signals: { i0: some.map(({ i0 }) => i0) } },
+    );
+    return (await reduce(stream, { found: normalised({ equipId: "i0", reference }) })).found["s"];
+  };
+  const [on, off] = [await ofClass("on"), await ofClass("off")];
+  const like = { s: asImage(new Float32Array(rows * columns), rows, columns) };
+  const [difference, error, plain, plainError] = means.map((one) => one.images(like)["s"]?.data ?? []);
+  for (let i = 0; i < rows * columns; i++) {
+    expect(difference?.[i]).toBeCloseTo((on?.mean.data[i] ?? NaN) - (off?.mean.data[i] ?? NaN), 3);
+    expect(error?.[i]).toBeCloseTo(Math.hypot(on?.standardError.data[i] ?? 0, off?.standardError.data[i] ?? 0), 3);
+    // The scatter of the beam is in what is not divided.
+    expect(plainError?.[i]).toBeGreaterThan(5 * (error?.[i] ?? NaN));
+    expect(plain?.[i]).not.toBeCloseTo(difference?.[i] ?? NaN, 1);
+  }
 });
 
 it("scanCsv has the columns of sacla scan --csv, with units and empty cells where nothing was measured", () => {

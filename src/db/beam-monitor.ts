@@ -1,4 +1,4 @@
-import type { Run } from "../db/index.ts";
+import type { Run } from "./run.ts";
 
 /** The beam monitor of a run that is recorded, BM1 first; null when none is. */
 export async function monitorOf(run: Run, signal?: AbortSignal): Promise<string | null> {
