@@ -3,14 +3,22 @@ import { basename, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { SaclaError, show, toSaclaError } from "../core/errors.ts";
 import type { Plan } from "../scan/index.ts";
+import { type TableContext, tablePlan } from "./table-plan.ts";
+
+/** Files that are a plan: modules and tables of positions. */
+export function isPlanFile(name: string): boolean {
+  return /\.(?:[cm]?[jt]s|csv)$/i.test(name);
+}
 
 /**
- * A plan out of a user's module: its default export, a plan or a function that makes one.
- * @throws FILE_NOT_FOUND, BAD_ARGUMENT
+ * A plan out of a user's file: the default export of a module, a plan or a function that makes one; or a table of
+ * positions (CSV).
+ * @throws FILE_NOT_FOUND, BAD_ARGUMENT, BAD_TEXT
  */
-export async function loadPlan(path: string): Promise<Plan> {
+export async function loadPlan(path: string, context: TableContext): Promise<Plan> {
   if (!existsSync(path))
     throw new SaclaError("FILE_NOT_FOUND", `The plan ${show(path)} is not there.`, { details: { path } });
+  if (/\.csv$/i.test(path)) return await tablePlan(path, context);
   let made: unknown;
   try {
     const module: unknown = await import(pathToFileURL(resolve(path)).href);

@@ -31,7 +31,7 @@ export function withPageOptions(command: Command): Command {
   return command
     .option("--experiment <file>", "experiment file: the page shows its names, units and limits")
     .option("--columns <file>", "a module with columns of your own for the page's table of runs")
-    .option("--plans <folder>", "modules of plans that the page may run, as sacla plan run does")
+    .option("--plans <folder>", "plans that the page may run, as sacla plan run does")
     .option("--presets <file>", `where the page keeps presets, JSON lines (default: ${PRESETS_FILE})`);
 }
 

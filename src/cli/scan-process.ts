@@ -23,6 +23,7 @@ import { collectAtOnce } from "./collect-at-once.ts";
 import { loadPlan } from "./load-plan.ts";
 import { newJournal } from "./scan-journal.ts";
 import { ScanUnits } from "./scan-plot.ts";
+import type { TableContext } from "./table-plan.ts";
 import { TimeToGo } from "./time-to-go.ts";
 
 /** What is to be scanned: a file of a plan is named by its path. */
@@ -69,9 +70,12 @@ function tell(news: ScanNews): void {
 }
 
 /** The plan, and how `sacla resume` makes it again. */
-async function planOf(settings: PageScanSettings): Promise<{ plan: Plan; context: Record<string, unknown> }> {
+async function planOf(
+  settings: PageScanSettings,
+  table: TableContext,
+): Promise<{ plan: Plan; context: Record<string, unknown> }> {
   if ("file" in settings)
-    return { plan: await loadPlan(settings.file), context: { command: "plan", file: settings.file } };
+    return { plan: await loadPlan(settings.file, table), context: { command: "plan", file: settings.file } };
   const { shots: count, signals, beam: _, shutter, ...rest } = settings;
   const given = { ...rest, shots: { count, signals }, ...defined({ shutter: shutter ?? undefined }) };
   return { plan: scan(given), context: { command: "scan", settings: given } };
@@ -82,9 +86,11 @@ async function experimentOf({ experiment }: Task): Promise<Experiment | undefine
 }
 
 async function look(task: Task): Promise<void> {
-  const { plan } = await planOf(task.settings);
+  const { bl } = task;
+  const experiment = await experimentOf(task);
+  const { plan } = await planOf(task.settings, { bl, experiment });
   await using facility = await connect(task.url);
-  const run = await estimate(plan, await facility.ec.view(task.bl, { experiment: await experimentOf(task) }));
+  const run = await estimate(plan, await facility.ec.view(bl, { experiment }));
   const { plan: name, seconds, points, shots, shutterCycles, dosePerSpot, path } = run;
   tell({
     kind: "looked",
@@ -99,7 +105,7 @@ async function look(task: Task): Promise<void> {
 async function run(task: ScanTask, orders: (obey: (kind: ScanOrder["kind"]) => void) => void): Promise<void> {
   const { bl, name, reason, settings } = task;
   const experiment = await experimentOf(task);
-  const { plan, context } = await planOf(settings);
+  const { plan, context } = await planOf(settings, { bl, experiment });
   const beam = "file" in settings ? "auto" : settings.beam;
   const io = { env: process.env, err: (text: string) => tell({ kind: "note", text: oneLine(text) }) };
   await using facility = await connect(task.url);

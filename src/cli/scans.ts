@@ -10,6 +10,7 @@ import type { CallParams } from "../transport/methods.ts";
 import type { PageDryRun, PageScan, PageScanSettings, scanMethods } from "../transport/scan-methods.ts";
 import { besideModule, startProcess } from "../transport/threads.ts";
 import { withHandlers } from "../transport/wrappers/with-handlers.ts";
+import { isPlanFile } from "./load-plan.ts";
 import type { PageFiles } from "./page-options.ts";
 import type { ScanNews, ScanOrder } from "./scan-process.ts";
 
@@ -122,7 +123,7 @@ class PlanFolder {
     if (this.#folder === undefined) return { folder: null, files: [] };
     try {
       const entries = await readdir(this.#folder, { withFileTypes: true });
-      const files = entries.filter((entry) => !entry.isDirectory() && /\.[cm]?[jt]s$/.test(entry.name));
+      const files = entries.filter((entry) => !entry.isDirectory() && isPlanFile(entry.name));
       return {
         folder: this.#folder,
         files: files

@@ -23,11 +23,11 @@ export const plan: AddCommand = (program, io) =>
       withScanning(
         command
           .addArgument(new Argument("<action>").choices(["check", "dry-run", "run"]))
-          .argument("<file>", "module whose default export is a plan, or a function that makes one")
+          .argument("<file>", "module whose default export is a plan or makes one, or a table of positions (.csv)")
           .option("--picture <file>", "SVG of the path of a dry run"),
       ),
     async (session, options, [action, file]) => {
-      const loaded = await loadPlan(file);
+      const loaded = await loadPlan(file, session);
       if (action === "run")
         return await runPlan(session, options, loaded, { command: "plan", file, ...contextOf(options) });
       const found = await estimatePlan(session, options, loaded);

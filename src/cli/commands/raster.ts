@@ -4,10 +4,11 @@ import { count, gridPositions, TargetMap } from "../../scan/index.ts";
 import { type AddCommand, collect, declare, inUnit, parseTyped, parseWhole, type Typed } from "../command.ts";
 import { view } from "../control.ts";
 import { shutterOption, whereOption } from "../curve-options.ts";
+import { ownSignals } from "../own-signals.ts";
 import { conditionsOf } from "../scan-beam.ts";
 import { type ScanningOptions, withScanning } from "../scan-options.ts";
 import { runPlan } from "../scanning.ts";
-import { contextOf, ownSignals } from "./scan.ts";
+import { contextOf } from "./scan.ts";
 
 interface Options extends ScanningOptions {
   readonly chip: string;

@@ -31,7 +31,7 @@ export const resume: AddCommand = (program, io) =>
       const { command, settings } = context as Readonly<Record<"command" | "settings", unknown>>;
       const goOn = goingOn[String(command)];
       if (goOn !== undefined && isRecord(settings)) return await goOn(session, all, settings as never, {}, path);
-      return await runPlan(session, all, await planOf(context, path), {}, path);
+      return await runPlan(session, all, await planOf(session, context, path), {}, path);
     },
     (typed, [path]) => {
       const { url, bl, experiment } = begunWithOf(Journal.context(path ?? newestJournal(io)));
@@ -62,9 +62,9 @@ function begunWithOf(context: Readonly<Record<string, unknown>>): Partial<Scanni
   return isRecord(context["options"]) ? (context["options"] as Partial<ScanningOptions>) : {};
 }
 
-async function planOf(context: Readonly<Record<string, unknown>>, path: string): Promise<Plan> {
+async function planOf(session: Session, context: Readonly<Record<string, unknown>>, path: string): Promise<Plan> {
   const { command, file, settings } = context as Readonly<Record<"command" | "file" | "settings", unknown>>;
-  if (command === "plan" && typeof file === "string") return await loadPlan(file);
+  if (command === "plan" && typeof file === "string") return await loadPlan(file, session);
   if (command === "raster" && isRecord(settings)) return count(settings as unknown as Parameters<typeof count>[0]);
   if (command === "scan" && isRecord(settings)) return scan(settings as unknown as Parameters<typeof scan>[0]);
   if (command === "optimise" && isRecord(settings)) return optimise(settings as unknown as OptimiseOptions);

@@ -14,6 +14,7 @@ import {
 } from "../command.ts";
 import { view } from "../control.ts";
 import { type PointFlags, shutterOption, whereOption } from "../curve-options.ts";
+import { ownSignals } from "../own-signals.ts";
 import { type GoTo, goToAnswer } from "../scan-answers.ts";
 import { beamOptions, conditionsOf, repeatOf } from "../scan-beam.ts";
 import { type ScanningOptions, withScanning } from "../scan-options.ts";
@@ -110,12 +111,6 @@ export const scan: AddCommand = (program, io) =>
       }
     },
   );
-
-/** The signals of the experiment file, but for those of its axes and of the axis that is scanned. */
-export function ownSignals({ experiment }: Session, axis?: string): string[] {
-  const ofAxes = new Set(Object.keys(experiment?.axes ?? {}));
-  return Object.keys(experiment?.signals ?? {}).filter((name) => name !== axis && !ofAxes.has(name));
-}
 
 /** A signal that is not there must be known before an axis moves and a shutter opens. @throws UNKNOWN_SIGNAL */
 export async function requireSignals({ facility, signal: stop }: Session, names: readonly string[]): Promise<void> {

@@ -7,6 +7,7 @@ import type { Positions } from "../messages/messages.ts";
  * lines are accepted.
  *
  * @param toUnits - from pulses of a control name to the axis and its units; without it they stay as they are
+ * @param isInUnits - of which axes the numbers are positions in units, with decimals, and no pulses; without it of none
  * @throws BAD_TEXT naming the line
  * @example
  * scanPoints({ points: parseScanFile(await readFile("scan.csv", "utf8")), shots: 60 });
@@ -17,6 +18,7 @@ export function parseScanFile(
     axis,
     pulses,
   ],
+  isInUnits: (axis: string) => boolean = () => false,
 ): Positions[] {
   const lines = text
     .replace(/^\uFEFF/, "")
@@ -37,7 +39,9 @@ export function parseScanFile(
       Object.fromEntries(
         axes.map((axis, k) => {
           const cell = cells[k] ?? "";
-          if (!/^[+-]?\d+$/.test(cell)) throw bad(i, `${show(cell)} is no whole number of pulses`);
+          if (isInUnits(axis)) {
+            if (cell === "" || !Number.isFinite(Number(cell))) throw bad(i, `${show(cell)} is no number`);
+          } else if (!/^[+-]?\d+$/.test(cell)) throw bad(i, `${show(cell)} is no whole number of pulses`);
           return toUnits(axis, Number(cell));
         }),
       ),

@@ -188,6 +188,23 @@ describe("sacla plan", () => {
     });
   });
 
+  it("is a table of positions, too, such as RunControlGUI's", async () => {
+    const table = join(folder, "table.csv");
+    writeFileSync(table, `${delay},shots\r\n0,2\r\n100,3\r\n`);
+    const dry = await cli(["plan", "dry-run", table, "--json", ...url]);
+    expect(JSON.parse(dry.out)).toMatchObject({ points: { from: 2, to: 2 }, shots: { from: 5, to: 5 } });
+    const ran = await cli(["plan", "run", table, "--yes", "--beam", "off", ...url]);
+    expect(ran).toMatchObject({ code: 0, out: expect.stringContaining("done: 2 points") });
+    // Control names have whole pulses, names of an experiment file numbers in units.
+    writeFileSync(table, `${delay}\n0.5\n`);
+    expect((await cli(["plan", "check", table, ...url])).err).toContain("Line 2 of the scan file");
+    writeFileSync(table, "theta\n0.5\n");
+    expect(await cli(["plan", "check", table, ...url])).toMatchObject({
+      code: 1,
+      out: expect.stringContaining("theta"),
+    });
+  });
+
   it("runs on fresh spots of a target map", async () => {
     const path = join(folder, "chip.map");
     TargetMap.create(path, [{ bl3_st2_pm040: 0 }, { bl3_st2_pm040: 50 }, { bl3_st2_pm040: 100 }]).close();
