@@ -16,10 +16,10 @@ const SHOTS = 30;
 const SHOTS_COLUMN = "shots";
 
 /**
- * A plan out of a table of positions (CSV), such as RunControlGUI's custom scan file: the first line names the axes, each
- * further line is a point. Control names (`bl3_st1_pm003`) have whole pulses, axes of the experiment file numbers in their
- * units. A column `shots` has the good shots of each point. The signals are those of the experiment file, without one
- * the beam monitor.
+ * A plan out of a table of positions (CSV), such as RunControlGUI's custom scan file: the first line names the axes,
+ * each further line is a point. Control names (`bl3_st1_pm003`) have whole pulses, axes of the experiment file numbers
+ * in their units. A column `shots` has the good shots of each point. The signals are those of the experiment file,
+ * without one the beam monitor.
  * @throws BAD_TEXT naming the line @throws BAD_ARGUMENT for a number of shots
  */
 export async function tablePlan(path: string, context: TableContext): Promise<Plan> {
