@@ -58,7 +58,7 @@ export async function findSelection(
   const run = await findRun(session, number);
   const detector = await findDetector(run, id);
   const chosen = await chooseShots(session, run, options, "exposed");
-  return { run, detector, chosen, dark: await chooseDark(session, run, detector.id, options) };
+  return { run, detector, chosen, dark: await chooseDark(session, run, [detector.id], options) };
 }
 
 /** Averages and histograms of a detector, with a progress line. */

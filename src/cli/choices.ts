@@ -117,13 +117,13 @@ function noShots(run: Run, choice: ShotChoice, options: ChoiceOptions, { ledger 
 export async function chooseDark(
   session: Session,
   run: Run,
-  detector: string,
+  detectors: readonly string[],
   { dark, darkRun, class: choice }: DarkOptions & Pick<ChoiceOptions, "class">,
 ): Promise<DarkSource> {
   if (darkRun !== undefined) return await session.facility.run(run.bl, darkRun);
   if (dark === false || dark === "none") return "none";
   if (dark === true || dark === "head") return "head";
-  if (dark === "auto") return await nearestDark(session, run, detector);
+  if (dark === "auto") return await nearestDark(session, run, detectors);
   if (dark !== undefined) return await session.facility.run(run.bl, Number(dark));
   // The mean of dark shots is wanted as it is.
   if (choice === "dark") return "none";
@@ -136,11 +136,15 @@ export async function chooseDark(
   return "none";
 }
 
-/** The run nearest in time that has dark shots of a detector, told with how far it is. @throws NO_DARK */
-async function nearestDark({ facility, io, signal }: Session, run: Run, detector: string): Promise<DarkSource> {
-  const found = await facility.db.nearestDark(run, { detector, signal });
+/** The run nearest in time that has dark shots of all the detectors, told with how far it is. @throws NO_DARK */
+async function nearestDark(
+  { facility, io, signal }: Session,
+  run: Run,
+  detectors: readonly string[],
+): Promise<DarkSource> {
+  const found = await facility.db.nearestDark(run, { detector: detectors, signal });
   if (found === undefined)
-    throw new SaclaError("NO_DARK", `No run near run ${run.number} has dark shots of ${detector}.`);
+    throw new SaclaError("NO_DARK", `No run near run ${run.number} has dark shots of ${detectors.join(", ")}.`);
   if (found.number === run.number) return "head";
   const seconds = found.info.starttime - run.info.starttime;
   const far = durationText(Math.abs(seconds));

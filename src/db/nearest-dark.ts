@@ -5,8 +5,8 @@ import type { Run } from "./run.ts";
 import { loadRun } from "./run-stream.ts";
 
 export interface NearestDarkOptions extends CallOptions {
-  /** Only runs that have this detector or sensor. @default any */
-  readonly detector?: string | undefined;
+  /** Only runs that have this detector or sensor, or all of these. @default any */
+  readonly detector?: string | readonly string[] | undefined;
   /** Run numbers that are looked at on each side. @default 30 */
   readonly within?: number | undefined;
 }
@@ -55,11 +55,12 @@ async function runIfAny<N extends string>(of: Run<N>, number: number, call: Call
 
 async function hasDark<N extends string>(
   run: Run<N>,
-  detector: string | undefined,
+  detector: NearestDarkOptions["detector"],
   call: CallOptions,
 ): Promise<boolean> {
   try {
-    if (detector !== undefined) await run.findDetector(detector, call);
+    const detectors = typeof detector === "string" ? [detector] : (detector ?? []);
+    for (const id of detectors) await run.findDetector(id, call);
     return (await run.darkTags(undefined, call)).length > 0;
   } catch (error) {
     if (isSaclaError(error, "UNKNOWN_DETECTOR", "UNKNOWN_SIGNAL")) return false;

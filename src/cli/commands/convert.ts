@@ -363,17 +363,18 @@ async function requestOf(session: Session, run: Run, options: Options): Promise<
     signal,
   } = options;
   const hits = hitsOf(options);
+  const layout = formatFor(options.for, format, hits !== undefined);
   return {
     bl: run.bl,
     run: run.number,
-    format: formatFor(options.for, format, hits !== undefined),
+    format: layout,
     units,
     shots: options.class,
     where,
     limit,
     hits,
     roi,
-    dark: await darkOf(session, run, options),
+    dark: await darkOf(session, run, options, layout === undefined || layout === "dataconvert"),
     view,
     sensors,
     compression,
@@ -392,10 +393,16 @@ async function requestOf(session: Session, run: Run, options: Options): Promise<
 }
 
 /** Undefined: what the layout has without a word. A run stands with its number in the file. */
-async function darkOf(session: Session, run: Run, options: Options): Promise<ConvertRequest["dark"]> {
+async function darkOf(
+  session: Session,
+  run: Run,
+  options: Options,
+  takesAll: boolean,
+): Promise<ConvertRequest["dark"]> {
   if (options.dark === undefined && options.darkRun === undefined) return undefined;
-  const [detector] = options.detector;
-  const dark = await chooseDark(session, run, detector ?? (await findDetector(run, undefined)).id, options);
+  const usual = takesAll ? await run.detectors({ signal: session.signal }) : [await findDetector(run, undefined)];
+  const detectors = options.detector.length === 0 ? usual.map(({ id }) => id) : options.detector;
+  const dark = await chooseDark(session, run, detectors, options);
   return typeof dark === "string" ? dark : dark.number;
 }
 

@@ -52,7 +52,7 @@ export const diff: AddCommand = (program, io) =>
       const run = await findRun(session, number);
       const detector = await findDetector(run, id);
       const chosen = await chooseShots(session, run, options, "all");
-      const dark = await chooseDark(session, run, detector.id, options);
+      const dark = await chooseDark(session, run, [detector.id], options);
       const normaliseBy =
         options.normalise === false ? undefined : (options.normalise ?? (await monitorOf(run, signal)) ?? undefined);
       const found = await session.progress(`run ${run.number} ${detector.id}`, async (update) =>

@@ -47,7 +47,7 @@ export const image: AddCommand = (program, io) =>
       const detector = await findDetector(run, id);
       const chosen: Chosen = await chooseShots(session, run, options, "all");
       const tag = options.tag ?? (await newestShot(run, detector.id, chosen.tags, signal));
-      const darkFrom = await chooseDark(session, run, detector.id, options);
+      const darkFrom = await chooseDark(session, run, [detector.id], options);
       const images: Record<string, RawImage> = {};
       for await (const shot of st.shots({ run, detectors: detector.sensors, tags: [tag], missing: "error", signal }))
         Object.assign(images, shot.images);

@@ -1,7 +1,8 @@
 import { Argument } from "commander";
 import { show } from "../../core/errors.ts";
 import { counted } from "../../core/show.ts";
-import { type AddCommand, collect, declare, parseWhole } from "../command.ts";
+import { isShutterClosed, xrayShutter } from "../../ec/xray-shutter.ts";
+import { type AddCommand, collect, declare, parseWhole, type Session } from "../command.ts";
 import { type ChangeOptions, change, view, withChange } from "../control.ts";
 
 type Action = "start" | "pause" | "resume" | "stop" | "state";
@@ -35,6 +36,7 @@ export const run: AddCommand = (program, io) =>
       const looking = await view(session);
       const before = await looking.runState();
       const told = `run ${before.run} is ${before.state}`;
+      if (action === "start" || action === "resume") await warnOfClosedShutter(session);
       if (action === "state") return { json: before, text: told };
       if (action === "pause" && options.dryRun !== true) {
         await looking.pauseRun();
@@ -65,3 +67,12 @@ export const run: AddCommand = (program, io) =>
       return { json: { before, after, action, done: true }, text: `run ${after.run} is ${after.state}` };
     },
   );
+
+async function warnOfClosedShutter({ facility, bl, io }: Session): Promise<void> {
+  const shutter = await xrayShutter(facility, bl);
+  if (shutter === undefined || !(await isShutterClosed(facility, bl, shutter.name))) return;
+  io.err(
+    `warning: the ${shutter.meaning} ${shutter.name} is closed, so the shots will be dark; ` +
+      `to open it: sacla shutter ${shutter.name} open\n`,
+  );
+}

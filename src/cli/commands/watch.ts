@@ -86,7 +86,7 @@ async function look(
   try {
     const detector = await findDetector(run, id);
     const chosen = await chooseShots(session, run, options, "exposed");
-    const selected = { run, detector, chosen, dark: await chooseDark(session, run, detector.id, options) };
+    const selected = { run, detector, chosen, dark: await chooseDark(session, run, [detector.id], options) };
     const { view, commonMode, limit } = options;
     const picture = await pictureOf(session, selected, { view, ...defined({ commonMode, limit }) });
     const counts = { dark: picture.tags.dark.length, exposed: picture.tags.shots.length };

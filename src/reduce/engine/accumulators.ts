@@ -211,7 +211,7 @@ export function histogramAccumulator(
   const { wholeFrom, bins } = tally;
   if (type === "uint16" && wholeFrom !== undefined && wholeFrom > -32_768 && wholeFrom + bins < 32_768) {
     const whole = dark === undefined ? undefined : wholeDarks(dark);
-    if (whole === undefined || areSixteenBit(whole)) return new Uint16Histogram(wholeFrom, bins, pixels, whole);
+    if (dark === undefined || whole !== undefined) return new Uint16Histogram(wholeFrom, bins, pixels, whole);
   }
   return new Float64Histogram(tally, type, dark);
 }
@@ -221,18 +221,16 @@ export function wholeDark(dark: number): number {
   return Math.ceil(dark - 0.5);
 }
 
-function wholeDarks(dark: Float64Array): Float64Array {
-  const whole = new Float64Array(dark.length);
-  for (let i = 0; i < whole.length; i++) whole[i] = wholeDark(dark[i] ?? NaN);
-  return whole;
-}
-
-function areSixteenBit(values: Float64Array): boolean {
-  for (let i = 0; i < values.length; i++) {
-    // Written so that NaN is not.
-    if (!((values[i] ?? NaN) >= 0 && (values[i] ?? NaN) <= 0xffff)) return false;
+/** That of each pixel; undefined where one does not fit 16 bits. */
+function wholeDarks(dark: Float64Array): Uint16Array | undefined {
+  const whole = new Uint16Array(dark.length);
+  for (let i = 0; i < whole.length; i++) {
+    const value = wholeDark(dark[i] ?? NaN);
+    // Written so that NaN does not.
+    if (!(value >= 0 && value <= 0xffff)) return undefined;
+    whole[i] = value;
   }
-  return true;
+  return whole;
 }
 
 /**
@@ -244,13 +242,13 @@ class Uint16Histogram implements HistogramAccumulator {
   /** Below, the bins, above. */
   readonly #cells: number;
   readonly #pixels: number;
-  readonly #dark: Float64Array | undefined;
+  readonly #dark: Uint16Array | undefined;
   #kernel: ReduceKernel | undefined;
   #offsets: Uint16Array = new Uint16Array();
   #singles: Uint32Array = new Uint32Array();
   #pairs: Uint32Array = new Uint32Array();
 
-  constructor(from: number, bins: number, pixels: number, dark: Float64Array | undefined) {
+  constructor(from: number, bins: number, pixels: number, dark: Uint16Array | undefined) {
     this.#from = from;
     this.#cells = bins + 2;
     this.#pixels = pixels;

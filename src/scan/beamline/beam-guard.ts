@@ -1,5 +1,6 @@
 import type { ControlView } from "../../ec/index.ts";
-import { isShutterClosed, noBeam, whyBeamIsOff } from "./beam-look.ts";
+import { isShutterClosed } from "../../ec/xray-shutter.ts";
+import { noBeam, whyBeamIsOff } from "./beam-look.ts";
 import { BeamWait } from "./beam-wait.ts";
 import type { DoOptions } from "./beamline.ts";
 import type { ControlledFacility, ShotFeed } from "./shot-feed.ts";

@@ -2,6 +2,7 @@ import { isSaclaError, SaclaError, show } from "../../core/errors.ts";
 import { asText, badArgument } from "../../core/guards.ts";
 import { any, optional, resolveOptions } from "../../core/options.ts";
 import type { ControlView, DeviceInfo } from "../../ec/index.ts";
+import { isShutterClosed, xrayShutter } from "../../ec/xray-shutter.ts";
 import type { ShotCondition } from "../messages/messages.ts";
 import { asBeam } from "../messages/shots-request.ts";
 import { type ShotReading, whyNotGood } from "./shot-collector.ts";
@@ -56,18 +57,6 @@ export interface BeamLook {
   readonly isOpenedByPlan: boolean;
 }
 
-/** The X-ray shutter of a beamline: the one whose flags are those of `shutter_1` in the SyncDB. */
-export async function xrayShutter(
-  { endpoint }: ControlledFacility,
-  bl: number,
-): Promise<(DeviceInfo & { kind: "shutter" }) | undefined> {
-  const devices = await endpoint.call("ec.devices", { bl });
-  return devices.find(
-    (device): device is DeviceInfo & { kind: "shutter" } =>
-      device.kind === "shutter" && /^xfel_bl_\d+_shutter_1_open/.test(device.syncdb ?? ""),
-  );
-}
-
 /** Why no X-rays reach the hutch, as the control says it; "" when they do, or it cannot say. */
 export async function whyBeamIsOff(control: Pick<ControlView, "beam">): Promise<string> {
   try {
@@ -119,10 +108,6 @@ export async function lookAtBeam(
     warning,
     isOpenedByPlan: isOpened && (shutter === undefined || isClosed),
   };
-}
-
-export async function isShutterClosed({ endpoint }: ControlledFacility, bl: number, device: string): Promise<boolean> {
-  return (await endpoint.call("ec.read", { bl, device })).value === "closed";
 }
 
 function closedText(

@@ -9,7 +9,11 @@ import type { DetectorInfo } from "../../../src/core/detector.ts";
 import { timingEdges } from "../../../src/db/index.ts";
 import { H5Browser } from "../../../src/hdf5/index.ts";
 import { parseCrystfelGeom, toCrystfelGeom } from "../../../src/ip/index.ts";
+import { archiveParts, type Parts, runParts, writeHdf5 } from "../../support/archive-parts.ts";
 import { cli } from "../../support/fake-io.ts";
+import { temporaryFolder } from "../../support/temporary.ts";
+
+const folder = temporaryFolder();
 
 const fixture = fileURLToPath(new URL("../../../fixtures/tiny-octal.h5", import.meta.url));
 const truth = JSON.parse(readFileSync(fixture.replace(".h5", ".truth.json"), "utf8")) as {
@@ -49,7 +53,6 @@ describe("sacla", () => {
       geometry: info.geometry && { ...info.geometry, posXUm: info.geometry.posXUm + 50 * (i + 1) },
     }));
     const options = { photonEnergyEv: 10_000, cameraLengthMm: 50, dataPath: "/%/data", maskPath: "/mask" };
-    const folder = mkdtempSync(join(tmpdir(), "sacla-geom-"));
     const file = join(folder, "moved.geom");
     const head = "; refined by hand\n";
     writeFileSync(file, head + toCrystfelGeom(moved, options));
@@ -64,7 +67,6 @@ describe("sacla", () => {
     }
     const others = (text: string): string[] => text.split("\n").filter((line) => !/\/corner_[xy] = /.test(line));
     expect(others(back)).toEqual(others(readFileSync(file, "utf8")));
-    rmSync(folder, { recursive: true });
   });
 
   it("runs: lists runs, for machines and people", async () => {
@@ -213,6 +215,45 @@ describe("sacla", () => {
     expect(none.err).toMatch(/No shot of run \d+ is left to convert, of 9: .*\d+ /);
     const table = await cli(["convert", "newest", "--table", "a.doc", "--url", fixture]);
     expect([table.code, existsSync(`${truth.run}.h5`)]).toEqual([2, false]);
+  });
+
+  it("convert --dark auto: of the nearest run with dark shots of all the detectors", async () => {
+    const ids = ["MPCCD-1N0-M06-002", "MPCCD-1N0-M06-003"];
+    const runOf = (run: number, open: number, detectors: readonly string[]): Parts => {
+      const tags = [10 * run + 1, 10 * run + 3];
+      const parts = runParts(run, 3, tags);
+      const first = `/run_${run}/detector_2d_1/`;
+      const others = detectors.flatMap((name, k) =>
+        Object.entries(parts)
+          .filter(([path]) => path.startsWith(first))
+          .map(([path, part]): [string, Parts[string]] => [
+            path.replace(first, `/run_${run}/detector_2d_${k + 1}/`),
+            path.endsWith("detector_name") ? { data: name, dtype: "A17" } : part,
+          ]),
+      );
+      const shutter = { data: Int32Array.from(tags, () => open) };
+      const flag = `/run_${run}/event_info/bl_3/shutter_1_open_valid_status`;
+      return { ...parts, ...Object.fromEntries(others), [flag]: shutter };
+    };
+    const runs = [runOf(5, 0, ids), runOf(6, 0, ids.slice(0, 1)), runOf(7, 1, ids)];
+    const url = await writeHdf5(folder, "darks.h5", archiveParts({}, runs, [5, 6, 7]));
+    const darkFor = async (...args: string[]): Promise<string> =>
+      (await cli(["convert", "7", "--dark", "auto", "--dry-run", "--url", url, ...args])).err;
+    expect(await darkFor()).toMatch(/^dark: of run 5,/m);
+    expect(await darkFor("--detector", ids[1] ?? "", "--detector", ids[0] ?? "")).toMatch(/^dark: of run 5,/m);
+    expect(await darkFor("--detector", ids[0] ?? "")).toMatch(/^dark: of run 6,/m);
+  });
+
+  it("run start: warns when the X-ray shutter is closed", async () => {
+    const err = async (...args: string[]): Promise<string> =>
+      (await cli([...args, "--url", "sim:"], { env: { XDG_STATE_HOME: folder } })).err;
+    const start = ["run", "start", "--shots", "3", "--dry-run"];
+    expect(await err(...start)).toBe(
+      "warning: the X-ray shutter bl3_shutter1 is closed, so the shots will be dark; " +
+        "to open it: sacla shutter bl3_shutter1 open\n",
+    );
+    expect(await err("shutter", "bl3_shutter1", "open", "--yes")).toBe("");
+    expect(await err(...start)).toBe("");
   });
 
   it("image: writes one shot as colours or as 16 bits whose scale is told", async () => {
