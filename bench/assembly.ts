@@ -5,7 +5,7 @@
  * numpy, scipy and cv2. Cases alternate, in reversed order every other repetition. On a machine that others use
  * too, read the CPU column.
  */
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -18,6 +18,8 @@ import { NearestResampler } from "../src/ip/nearest.ts";
 import { Cells } from "../src/ip/overlap.ts";
 import type { Resampler } from "../src/ip/resampler.ts";
 import { octal } from "../test/unit/ip/octal.ts";
+import { findPython } from "./reduce-harness.ts";
+import { row } from "./rows.ts";
 
 const repetitions = Math.max(5, Number(process.argv[2] ?? 7));
 const side = 2399;
@@ -151,11 +153,6 @@ function writeInput(folder: string, nearest: Image, area: Image): void {
   write("weights.f32", weights.subarray(0, used));
 }
 
-function python(): string | undefined {
-  const able = (name: string): boolean => spawnSync(name, ["-c", "import numpy, scipy.sparse, cv2"]).status === 0;
-  return [process.env["SACLA_TEST_PYTHON"], "python3"].find((name): name is string => name !== undefined && able(name));
-}
-
 /** Starts the references and adds their cases. Call the result to end them. */
 async function addReferences(interpreter: string, folder: string): Promise<() => void> {
   const child = spawn(
@@ -205,7 +202,7 @@ try {
     `data: ${shots} octal shots of 8 × 1024 × 512 uint16 (4 as float32), dark float32, gap NaN; ${repetitions} alternating repetitions of ${shotsTimed} shots`,
   );
   const [nearest, area] = [addOurs("nearest"), addOurs("area")];
-  const interpreter = python();
+  const interpreter = findPython("numpy, scipy, cv2");
   if (interpreter === undefined)
     console.log("references: left out, as there is no Python with numpy, scipy and cv2 (set SACLA_TEST_PYTHON)");
   else {
@@ -219,6 +216,7 @@ try {
     for (const one of i % 2 === 0 ? cases : cases.toReversed()) one.times.push(await one.time());
   console.log(`\nload ${load} before, ${loadavg()[0]?.toFixed(2)} after (1 is this program)\n`);
   console.log("| case | ms a shot, median | min–max | Hz | CPU ms | |\n|---|---|---|---|---|---|");
+  const medians = new Map<string, { ms: number; cpu: number }>();
   for (const { name, times, note } of cases) {
     const ms = times.map((time) => time.ms).sort((a, b) => a - b);
     const cpu = times.map((time) => time.cpu).sort((a, b) => a - b);
@@ -227,6 +225,17 @@ try {
     console.log(
       `| ${name} | ${median.toFixed(2)} | ${range} | ${(1000 / median).toFixed(0)} | ${cpu[cpu.length >> 1]?.toFixed(2)} | ${note} |`,
     );
+    medians.set(name, { ms: median, cpu: cpu[cpu.length >> 1] ?? NaN });
+  }
+  console.log("");
+  for (const [method, name] of [
+    ["nearest", "OpenCV nearest: remap of fixed-point maps"],
+    ["area", "scipy area: sparse matrix of the exact overlaps"],
+  ] as const) {
+    const [ours, theirs] = [medians.get(`sacla ${method}: uint16 elsewhere → output`), medians.get(name)];
+    const reference = { name: name.split(":")[0] ?? "", value: theirs?.ms ?? null };
+    const byProcessor = (ours?.cpu ?? NaN) / (theirs?.cpu ?? NaN);
+    row({ what: `${method}, octal`, unit: "ms", sacla: ours?.ms ?? NaN, reference, goal: 1, byProcessor });
   }
 } finally {
   end();

@@ -22,11 +22,12 @@ import {
   machine,
   Program,
   pythonWith,
+  rowOf,
   table,
   timed,
-  verdict,
   version,
 } from "./reduce-harness.ts";
+import { row } from "./rows.ts";
 
 const [bm, motor] = ["bl_3/tc/bm_1_pd_charge", "bl_3/eh_2/laser/delay_line_motor_1"];
 const diodes = Array.from({ length: 6 }, (_, k) => `bl_3/eh_2/photodiode/photodiode_user_${k + 1}_in_volt`);
@@ -121,19 +122,16 @@ async function compare(repetitions: number, tagCount: number): Promise<void> {
       const slope = Math.log10(
         (ours?.median ?? NaN) / (timings.get(`${name}, a tenth of the tags: sacla`)?.median ?? NaN),
       );
-      const grows = `grows as tags^${slope.toFixed(2)} (bar 1.05, ${slope <= 1.05 ? "met" : "MISSED"})`;
-      console.log(`${name} ÷ peer: ${verdict(ours, theirs, bar)}; ${grows}`);
+      rowOf(name, ours, name === "parquet" ? "polars" : "h5py and numpy", theirs, bar);
+      row({ what: `${name} grows as tags to the`, unit: "", sacla: slope, goal: 1.05 });
     }
     for (const name of ["table", "parquet"]) {
       const peak = (command: string, args: readonly string[]) =>
         Number(execFileSync(command, args, { encoding: "utf8" }));
       const ours = peak(process.execPath, [...process.execArgv, import.meta.filename, "once", name, path]);
       const theirs = peak(python, [script, "once", name, path]);
-      const ratio = ours / theirs;
-      const met = ratio <= 1.2 ? "met" : "MISSED";
-      console.log(
-        `${name}, peak of memory: ${(ours / 1e6).toFixed(0)} MB, peer ${(theirs / 1e6).toFixed(0)} MB: ${ratio.toFixed(2)} (bar 1.2, ${met})`,
-      );
+      const reference = { name: "peer", value: theirs / 1e6 };
+      row({ what: `${name}, peak of memory`, unit: "MB", sacla: ours / 1e6, reference, goal: 1.2 });
     }
     const differ = Object.keys(bars).filter(
       (name) => !agree(timings.get(`${name}: sacla`)?.check ?? [], timings.get(`${name}: peer`)?.check ?? []),

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { connect } from "sacla";
 import { type ConvertRequest, compressions, convert } from "sacla/hdf5";
 import { inTemporaryFolder } from "./reduce-harness.ts";
+import { row } from "./rows.ts";
 
 const limit = Number(process.argv[2] ?? 10);
 const pixels = process.argv[3] === "uint16" ? "uint16" : "float32";
@@ -30,6 +31,11 @@ await inTemporaryFolder(async (folder) => {
     const found = kind === "gzip-1" ? gzip : await measured(folder, source, kind);
     const [write, most] = [found.write - plain.write, gzip.write - plain.write];
     const part = (value: number, of: number): string => (value / of).toFixed(2);
+    const of = (name: string, ours: number, theirs: number, unit: string): void =>
+      row({ what: `${kind}: ${name}`, unit, sacla: ours, reference: { name: "gzip-1", value: theirs } });
+    of("file", found.bytes / 1e6, gzip.bytes / 1e6, "MB");
+    of("to write", write, most, "s");
+    of("to read", found.read, gzip.read, "s");
     console.log(
       `| ${kind} | ${megabytes(found.bytes)} | ${part(found.bytes, gzip.bytes)} | ${write.toFixed(2)} | ` +
         `${part(write, most)} | ${found.read.toFixed(2)} | ${part(found.read, gzip.read)} |`,

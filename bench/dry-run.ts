@@ -23,6 +23,7 @@ import {
   TargetMap,
   withRun,
 } from "sacla/scan";
+import { row } from "./rows.ts";
 
 const ALLOWED = 0.1;
 const experiment = defineExperiment({
@@ -135,5 +136,5 @@ for (const each of plans) {
     `${each.name.padEnd(14)} ${outcome}: ${seconds.to.toFixed(1)} s foreseen, ${took.toFixed(1)} s taken, ${(100 * off).toFixed(1)} %`,
   );
 }
-console.log(`${plans.length} plans, at most ${(100 * worst).toFixed(1)} % off`);
+row({ what: `worst of ${plans.length} plans against its dry run`, unit: "%", sacla: 100 * worst, goal: 100 * ALLOWED });
 if (worst > ALLOWED) process.exitCode = 1;

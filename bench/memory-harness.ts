@@ -1,5 +1,6 @@
 /** Resident memory of few and of many shots, each in a process of its own: what the benches of memory share. */
 import { spawnSync } from "node:child_process";
+import { row } from "./rows.ts";
 
 /**
  * Whether this process is one of those that are measured: it does the work and prints {@link megabytes} as its one
@@ -19,8 +20,9 @@ export function compareMemory(few: number, many: number): void {
   const [before, after] = [measured(few), measured(many)];
   const growth = (after / before - 1) * 100;
   console.log(
-    `resident with the answer of ${few} shots ${before.toFixed(1)} MB, of ${many} shots ${after.toFixed(1)} MB: ${growth.toFixed(1)} %`,
+    `resident with the answer of ${few} shots ${before.toFixed(1)} MB, of ${many} shots ${after.toFixed(1)} MB`,
   );
+  row({ what: `memory from ${few} to ${many} shots`, unit: "% more", sacla: growth, goal: 5 });
   if (growth > 5) process.exitCode = 1;
 }
 

@@ -11,6 +11,7 @@ import type { CallParams } from "../src/transport/methods.ts";
 import { PACKED_TYPE } from "../src/transport/packed.ts";
 import { buildPage, openBrowser, openPage, view } from "../test/support/page.ts";
 import { childrenOf } from "../test/support/processes.ts";
+import { row } from "./rows.ts";
 
 /** An octal of the simulated facility. */
 const octalDetector = "MPCCD-8N0-3-002";
@@ -71,6 +72,8 @@ async function measure(what: string, others: number): Promise<void> {
   console.log(
     `${what}: ${(drawn / Number(seconds)).toFixed(1)} pictures/s, shot → pixels ${at(0.5)} ms median, ${at(0.95)} ms 95 %`,
   );
+  row({ what: `pictures drawn, ${what}`, unit: "/s", sacla: drawn / Number(seconds), goal: 10, atLeast: true });
+  row({ what: `shot → pixels, ${what}`, unit: "ms", sacla: times[times.length >> 1] ?? NaN, goal: 200 });
   const each = Object.entries(now).map(([name, ms]) => `${name} ${((ms - (spent[name] ?? 0)) / drawn).toFixed(0)}`);
   console.log(
     `  processor ms for each picture drawn: ${each.join(", ")}; load ${readFileSync("/proc/loadavg", "utf8")}`,

@@ -1,9 +1,10 @@
 /** Alternating runs of several programs over the same data: what bench/reduce.ts and bench/archive.ts share. */
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { cpus, loadavg, tmpdir, totalmem } from "node:os";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { createInterface, type Interface } from "node:readline";
+import { noPeer, row } from "./rows.ts";
 
 /** One program that can do a piece of work and say how long it took. */
 export interface Contestant {
@@ -142,11 +143,17 @@ export function columnsOf({ median, min, max, cpu }: Timing): string[] {
   return [median.toFixed(1), `${min.toFixed(1)}–${max.toFixed(1)}`, cpu.toFixed(1)];
 }
 
-/** A ratio of times against its bar, for people: `0.21 (bar 0.35, met; processor time 0.20)`. */
-export function verdict(a: Timing | undefined, b: Timing | undefined, bar: number): string {
-  if (a === undefined || b === undefined) return "not measured";
-  const ratio = a.median / b.median;
-  return `${ratio.toPrecision(3)} (bar ${bar.toPrecision(3)}, ${ratio <= bar ? "met" : "MISSED"}; processor time ${(a.cpu / b.cpu).toPrecision(3)})`;
+/** A row of times beside those of a reference. */
+export function rowOf(
+  what: string,
+  ours: Timing | undefined,
+  name: string,
+  theirs: Timing | undefined,
+  goal: number,
+): void {
+  if (ours === undefined) throw new Error(`${what} was not measured`);
+  const reference = { name, value: theirs?.median ?? null };
+  row({ what, unit: "ms", sacla: ours.median, reference, goal, byProcessor: ours.cpu / (theirs?.cpu ?? NaN) });
 }
 
 /** Whether two lists of numbers agree to a part in 10^9. */
@@ -164,17 +171,19 @@ export function load(): string {
     .join(" ");
 }
 
-/** A Python with numpy and, when asked, h5py: SACLA_TEST_PYTHON or the system's. */
+/** A Python with all of `modules`: one of SACLA_TEST_PYTHON, else the system's; undefined when none has. */
+export function findPython(modules: string): string | undefined {
+  const given = (process.env["SACLA_TEST_PYTHON"] ?? "").split(delimiter).filter((path) => path !== "");
+  return [...given, "/usr/bin/python3", "python3"].find(
+    (python) => spawnSync(python, ["-c", `import ${modules}`], { stdio: "ignore" }).status === 0,
+  );
+}
+
+/** The same, where a bench can do nothing without. */
 export function pythonWith(modules: string): string {
-  for (const python of [process.env["SACLA_TEST_PYTHON"], "/usr/bin/python3", "python3"]) {
-    if (python === undefined) continue;
-    try {
-      execFileSync(python, ["-c", `import ${modules}`], { stdio: "ignore" });
-      return python;
-    } catch {
-      // The next one may have them.
-    }
-  }
+  const found = findPython(modules);
+  if (found !== undefined) return found;
+  noPeer(`no Python with ${modules}`);
   throw new Error(`no Python with ${modules}: apt-get install python3-numpy python3-h5py, or set SACLA_TEST_PYTHON`);
 }
 

@@ -43,6 +43,7 @@ import {
   table,
   timed,
 } from "./reduce-harness.ts";
+import { row } from "./rows.ts";
 
 const repetitions = Number(process.argv[2] ?? 5);
 const shots = Number(process.argv[3] ?? 16);
@@ -238,6 +239,9 @@ await inTemporaryFolder(async (folder) => {
     const each = theirs.map((other) => timings.get(`python ${other}`)?.cpu ?? NaN);
     const best = Math.min(...each);
     const ratio = (own?.cpu ?? NaN) / best;
+    const winner = theirs[each.indexOf(best)]?.startsWith("numba ") === true ? "numba" : "numpy";
+    const reference = { name: winner, value: theirs.length === 0 ? null : best / shots };
+    row({ what: name, unit: "processor ms a shot", sacla: (own?.cpu ?? NaN) / shots, reference, goal });
     const of = (k: number, prefix: string): string =>
       theirs[k]?.startsWith(prefix) === true ? ((each[k] ?? NaN) / shots).toFixed(2) : "–";
     const numba = theirs.findIndex((other) => other.startsWith("numba "));

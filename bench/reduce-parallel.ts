@@ -19,9 +19,9 @@ import {
   load,
   machine,
   pythonWith,
+  rowOf,
   table,
   timed,
-  verdict,
 } from "./reduce-harness.ts";
 import { accumulatePart, type PartData, type reducers, run } from "./reduce-part.ts";
 
@@ -112,10 +112,9 @@ await inTemporaryFolder(async (folder) => {
     const [one, two] = [timings.get(`${chain}, 1 worker`), timings.get(`${chain}, 2 workers`)];
     const [alone, byDefault] = [timings.get(`${chain}, in this thread`), timings.get(`${chain}, default`)];
     if (one === undefined || two === undefined || alone === undefined) throw new Error("not measured");
-    console.log(
-      `\n${chain}: 2 workers take ${(two.median / one.median).toFixed(2)} of the time of 1, and ${(two.median / alone.median).toFixed(2)} of that of this thread alone`,
-    );
-    console.log(`the default takes ${verdict(byDefault, alone, 1)} of this thread's time`);
+    rowOf(`${chain}, 2 workers`, two, "1 worker", one, 0.625);
+    rowOf(`${chain}, 2 workers`, two, "this thread", alone, 1);
+    rowOf(`${chain}, as many as pay`, byDefault, "this thread", alone, 1);
     const same = [one, two, byDefault].every((other) => agree(alone.check, other?.check ?? []));
     console.log(`answers ${same ? "agree" : "DIFFER"}`);
     if (!same) process.exitCode = 1;

@@ -19,6 +19,7 @@ import {
   machine,
   Program,
   pythonWith,
+  rowOf,
   table,
   timed,
 } from "./reduce-harness.ts";
@@ -118,6 +119,9 @@ await inTemporaryFolder(async (folder) => {
     (timing.cpu / (base(label)?.cpu ?? NaN)).toFixed(2),
   ]);
   console.log(table(["work", "ms", "min–max", "CPU ms", "CPU ms an image", "CPU ÷ numpy"], lines));
+  console.log("");
+  for (const work of works) rowOf(work, timings.get(`${work}: sacla`), "numpy", timings.get(`${work}: numpy`), 1.2);
+  rowOf("profile", timings.get("profile: sacla"), "pyFAI", timings.get("profile: pyFAI"), 0.1);
   for (const [label, { check }] of timings) {
     const off = Math.abs((check[0] ?? NaN) / (base(label)?.check[0] ?? NaN) - 1);
     // float32 of the dark, and of places in pyFAI.

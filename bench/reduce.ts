@@ -21,9 +21,9 @@ import {
   Program,
   pythonWith,
   type Row,
+  rowOf,
   table,
   timed,
-  verdict,
   version,
 } from "./reduce-harness.ts";
 
@@ -179,18 +179,12 @@ await inTemporaryFolder(async (folder) => {
   console.log(table(["work", "ms", "min–max", "CPU ms", "÷ good numpy", "GB/s"], lines));
 
   const check = (label: string): readonly number[] => timings.get(label)?.check ?? [];
-  console.log(
-    `\nall three ÷ good numpy: ${verdict(timings.get("all three: sacla"), timings.get("all three: good numpy"), 0.35)}`,
-  );
-  console.log(
-    `all three ÷ native C: ${verdict(timings.get("all three: sacla"), timings.get("all three: native C"), 1.3)}`,
-  );
-  console.log(
-    `all three ÷ the talk's code: ${verdict(timings.get("all three: sacla"), timings.get("all three: the talk's code"), 1 / 50)}`,
-  );
-  console.log(
-    `mean ÷ reading the memory: ${verdict(timings.get("mean: sacla"), timings.get("reading the memory (C)"), 1.5)}`,
-  );
+  console.log("");
+  const three = timings.get("all three: sacla");
+  rowOf("all three", three, "good numpy", timings.get("all three: good numpy"), 0.35);
+  rowOf("all three", three, "native C", timings.get("all three: native C"), 1.3);
+  rowOf("all three", three, "the talk's code", timings.get("all three: the talk's code"), 0.02);
+  rowOf("mean", timings.get("mean: sacla"), "reading the memory", timings.get("reading the memory (C)"), 1.5);
   const all = [
     "all three: sacla, ordinary array",
     "all three: good numpy",

@@ -1,9 +1,9 @@
 /**
  * Plain messages per second of the engine beside Bluesky's RunEngine, milliseconds per point of a durable journal, and
  * the time to check and estimate 100 plans of 1 000 points: `npm run bench:scan`. Bluesky is run when
- * SACLA_BENCH_PYTHON (else python3) has it; else its published 35 000/s stand beside ours.
+ * a Python of SACLA_TEST_PYTHON, or the system's, has it.
  */
-import { spawnSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -21,6 +21,8 @@ import {
   TargetMap,
   virtualBeamline,
 } from "../src/scan/index.ts";
+import { findPython } from "./reduce-harness.ts";
+import { row } from "./rows.ts";
 
 const MESSAGES = 1_000_000;
 const POINTS = 500;
@@ -70,24 +72,23 @@ async function estimates(): Promise<number> {
   return seconds(started);
 }
 
-function bluesky(): string {
-  const python = process.env["SACLA_BENCH_PYTHON"] ?? "python3";
-  const { status, stdout } = spawnSync(python, [fileURLToPath(new URL("./scan.py", import.meta.url))], {
-    encoding: "utf8",
-  });
-  return status === 0
-    ? `${Math.round(Number(stdout))} messages/s (bluesky, same machine, same run)`
-    : "35000 messages/s (bluesky, as published; not installed here)";
+/** Messages a second, or null where it is not installed. */
+function bluesky(): number | null {
+  const python = findPython("bluesky");
+  if (python === undefined) return null;
+  return Number(execFileSync(python, [fileURLToPath(new URL("./scan.py", import.meta.url))], { encoding: "utf8" }));
 }
 
 try {
   const rate = await messagesPerSecond();
-  console.log(`engine: ${Math.round(rate)} plain messages/s; beside it ${bluesky()}`);
+  const reference = { name: "Bluesky", value: bluesky() };
+  row({ what: "plain messages", unit: "/s", sacla: rate, reference, goal: 1, atLeast: true });
   const points = await bothPerPoint(
     scan({ axis: "delay", from: 0, to: POINTS - 1, points: POINTS, shots: 1, shutter: "main" }),
     join(folder, "a.journal"),
   );
-  console.log(`durable journal: ${points.durable.toFixed(2)} ms per point (without: ${points.plain.toFixed(3)} ms)`);
+  const without = { name: "without", value: points.plain };
+  row({ what: "a point with a durable journal", unit: "ms", sacla: points.durable, reference: without });
   const chip = TargetMap.create(
     join(folder, "chip.map"),
     Array.from({ length: POINTS }, (_, i) => ({ delay: i })),
@@ -97,11 +98,10 @@ try {
     join(folder, "b.journal"),
     { chip },
   );
-  console.log(
-    `durable journal and target map: ${spots.durable.toFixed(2)} ms per point (without: ${spots.plain.toFixed(3)} ms)`,
-  );
+  const bare = { name: "without", value: spots.plain };
+  row({ what: "a point with a durable journal and target map", unit: "ms", sacla: spots.durable, reference: bare });
   chip.close();
-  console.log(`100 plans of 1000 points checked and estimated in ${(await estimates()).toFixed(2)} s`);
+  row({ what: "100 plans of 1000 points checked and estimated", unit: "s", sacla: await estimates() });
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

@@ -5,6 +5,7 @@
  * lost or a stop is not in the audit.
  */
 import { histogram, quantile, stopUnderLoad } from "../test/support/stop-under-load.ts";
+import { row } from "./rows.ts";
 
 const [seed = "1", stops = "10000", seconds = "600", clients = "200"] = process.argv.slice(2);
 const report = await stopUnderLoad({
@@ -20,5 +21,6 @@ const [p50, p99, p999] = [0.5, 0.99, 0.999].map((part) => quantile(ms, part));
 const times = `median ${p50?.toFixed(1)} ms, 99 % ${p99?.toFixed(1)} ms, 99.9 % ${p999?.toFixed(1)} ms`;
 console.log(`${ms.length} stops: ${times}, longest ${ms.at(-1)?.toFixed(1)} ms`);
 console.log(JSON.stringify(rest));
+row({ what: "99.9 % of stops under load", unit: "ms", sacla: p999 ?? NaN, goal: 100 });
 const { notStopped, failed, leaseLost, notBooked } = report;
 if (!((p999 ?? NaN) <= 100) || notStopped + failed + leaseLost + notBooked > 0) process.exitCode = 1;

@@ -19,10 +19,11 @@ import {
   machine,
   Program,
   pythonWith,
+  rowOf,
   table,
   timed,
-  verdict,
 } from "./reduce-harness.ts";
+import { row } from "./rows.ts";
 
 const [repetitions = 5, wanted = 60] = process.argv.slice(2).map(Number);
 const [rows, columns] = [256, 2048];
@@ -93,8 +94,8 @@ await inTemporaryFolder(async (folder) => {
     const off = lit.map((_, i) => Math.abs((a?.check[i] ?? NaN) - (b?.check[i] ?? NaN))).filter(Number.isFinite);
     off.sort((p, q) => p - q);
     console.log(`both find the same edge: ${off[off.length >> 1]?.toFixed(4)} px apart in the middle of ${off.length}`);
-    console.log(`a picture: ${((a?.median ?? NaN) / lit.length).toFixed(2)} ms of the 50 that a live edge may take`);
-    console.log(`sacla/timing over numpy: ${verdict(a, b, 0.2)}`);
+    row({ what: "edge of a live picture", unit: "ms", sacla: (a?.median ?? NaN) / lit.length, goal: 50 });
+    rowOf(`edges of ${lit.length} pictures`, a, "numpy", b, 0.2);
   } finally {
     numpy.close();
   }

@@ -1,6 +1,7 @@
 /**
  * ZeroMQ on one machine, server and client in processes of their own: shots of an octal received, and received,
- * calibrated and assembled; columns; the round trip of a small call. Beside it the same bytes over bare zeromq.
+ * calibrated and assembled; columns; the round trip of a small call; with and without CURVE. Beside it the same bytes over bare
+ * zeromq, and into pyzmq in Python.
  * `npm run bench:zmq -- [seconds of each] [rounds]`. Short turns in alternating order, medians. On a machine that
  * others use too, read the CPU columns: what server and client were busy for each step, and how many steps two cores
  * could do.
@@ -14,6 +15,8 @@ import { bundled } from "../test/support/bundled.ts";
 import { ScriptProcess, startOctal } from "../test/support/octal-process.ts";
 import { OCTAL_BL, OCTAL_HIGHTAG, OCTAL_RUN, octalSensors } from "../test/support/octal-source.ts";
 import { octal } from "../test/unit/ip/octal.ts";
+import { findPython, Program } from "./reduce-harness.ts";
+import { row } from "./rows.ts";
 
 const seconds = Number(process.argv[2] ?? 0.5);
 const rounds = Number(process.argv[3] ?? 9);
@@ -28,12 +31,11 @@ interface Turn {
 
 interface Case {
   readonly name: string;
-  /** The server, and the relay before it. */
-  readonly servers: readonly ScriptProcess[];
-  /** Begins, gives a step and what ends it. */
-  readonly begin: () => Promise<{ readonly step: () => Promise<unknown>; readonly end?: () => Promise<unknown> }>;
+  readonly take: () => Promise<Turn>;
   readonly turns: Turn[];
 }
+/** Begins, gives a step and what ends it. */
+type Begin = () => Promise<{ readonly step: () => Promise<unknown>; readonly end?: () => Promise<unknown> }>;
 const cases: Case[] = [];
 
 const tags = Uint32Array.from({ length: SHOTS }, (_, i) => 1000 + 2 * i);
@@ -43,14 +45,19 @@ const darks = octal.map(() => new Float32Array(512 * 1024).fill(100));
 const places = new Map(octalSensors.map((id, i) => [id, inputs[i] ?? new Uint16Array(0)]));
 const memory = (detId: string): Uint16Array => places.get(detId) ?? new Uint16Array(0);
 
-async function takeTurn({ servers, begin }: Case): Promise<Turn> {
+const msOf = ({ user, system }: NodeJS.CpuUsage): number => (user + system) / 1000;
+
+/** Processor time so far of servers, ms. */
+async function busyMs(servers: readonly ScriptProcess[]): Promise<number> {
+  const told = await Promise.all(servers.map(async (server) => await server.ask()));
+  return told.reduce<number>((sum, each) => sum + msOf((each as { cpu: NodeJS.CpuUsage }).cpu), 0);
+}
+
+/** @param servers - the server, and the relay before it */
+async function takeTurn(servers: readonly ScriptProcess[], begin: Begin): Promise<Turn> {
   const { step, end } = await begin();
   for (let i = 0; i < 20; i++) await step();
-  const busy = async (): Promise<number> => {
-    const told = await Promise.all(servers.map(async (server) => await server.ask()));
-    const all = [process.cpuUsage(), ...told.map((each) => (each as { cpu: NodeJS.CpuUsage }).cpu)];
-    return all.reduce((sum, { user, system }) => sum + user + system, 0) / 1000;
-  };
+  const busy = async (): Promise<number> => msOf(process.cpuUsage()) + (await busyMs(servers));
   const [started, before] = [performance.now(), await busy()];
   let done = 0;
   for (; performance.now() - started < 1000 * seconds; done++) await step();
@@ -74,8 +81,8 @@ async function ours(curve: boolean, isRelayed = false): Promise<() => void> {
   }
   const endpoint = zmqEndpoint(address, options);
   const label = (curve ? "CURVE " : "") + (isRelayed ? "relayed: " : "");
-  const add = (name: string, begin: Case["begin"]): void =>
-    void cases.push({ name: label + name, servers, begin, turns: [] });
+  const add = (name: string, begin: Begin): void =>
+    void cases.push({ name: label + name, take: async () => await takeTurn(servers, begin), turns: [] });
   const frames = (withMemory: boolean) => {
     const params = { bl: OCTAL_BL, run: OCTAL_RUN, detIds: [...octalSensors], tags, roi: null };
     return endpoint.stream("st.frames", params, withMemory ? { memory } : {})[Symbol.asyncIterator]();
@@ -109,12 +116,14 @@ async function ours(curve: boolean, isRelayed = false): Promise<() => void> {
   };
 }
 
+async function bareServer(curve: boolean) {
+  const program = await bundled(fileURLToPath(new URL("zmq-bare.ts", import.meta.url)));
+  const server = new ScriptProcess(program, curve ? ["curve"] : []);
+  return { server, ...((await server.line()) as { address: string; serverKey: string }) };
+}
+
 async function bare(curve: boolean): Promise<() => void> {
-  const server = new ScriptProcess(
-    await bundled(fileURLToPath(new URL("zmq-bare.ts", import.meta.url))),
-    curve ? ["curve"] : [],
-  );
-  const { address, serverKey } = (await server.line()) as { address: string; serverKey: string };
+  const { server, address, serverKey } = await bareServer(curve);
   const own = curveKeyPair();
   const keys = curve ? { curveServerKey: serverKey, curvePublicKey: own.publicKey, curveSecretKey: own.secretKey } : {};
   const dealer = new Dealer({ linger: 0, ...keys });
@@ -131,7 +140,9 @@ async function bare(curve: boolean): Promise<() => void> {
     await dealer.send("4");
     return { step: receive, end: drain };
   };
-  cases.push({ name: `${label} zeromq: receive`, servers: [server], begin, turns: [] });
+  const add = (name: string, steps: Begin): void =>
+    void cases.push({ name, take: async () => await takeTurn([server], steps), turns: [] });
+  add(`${label} zeromq: receive`, begin);
   if (!curve) {
     const text = JSON.stringify({
       sacla: 1,
@@ -144,7 +155,7 @@ async function bare(curve: boolean): Promise<() => void> {
       await dealer.send(text);
       await dealer.receive();
     };
-    cases.push({ name: "bare zeromq: small message", servers: [server], begin: async () => ({ step }), turns: [] });
+    add("bare zeromq: small message", async () => ({ step }));
   }
   return () => {
     dealer.close();
@@ -152,9 +163,33 @@ async function bare(curve: boolean): Promise<() => void> {
   };
 }
 
-const ends = [await ours(false), await ours(false, true), await bare(false), await ours(true), await bare(true)];
+/** A Python program that receives the same bytes; none where there is no pyzmq. */
+async function pyzmq(curve: boolean): Promise<() => void> {
+  if (python === undefined) return () => {};
+  const { server, address, serverKey } = await bareServer(curve);
+  const script = fileURLToPath(new URL("pyzmq.py", import.meta.url));
+  const program = await Program.start("pyzmq", python, [script, address, ...(curve ? [serverKey] : [])]);
+  const take = async (): Promise<Turn> => {
+    const before = await busyMs([server]);
+    const { ms, cpuMs, check } = await program.run(String(seconds));
+    const [steps = NaN, all = NaN] = check;
+    return { rate: (1000 * steps) / ms, cpuMs: cpuMs / steps + ((await busyMs([server])) - before) / all };
+  };
+  cases.push({ name: `${curve ? "CURVE " : ""}pyzmq: receive`, take, turns: [] });
+  return () => {
+    program.close();
+    server.kill();
+  };
+}
+
+const python = findPython("zmq, numpy");
+const ends: (() => void)[] = [];
+for (const curve of [false, true]) {
+  ends.push(await ours(curve), await bare(curve), await pyzmq(curve));
+  if (!curve) ends.push(await ours(curve, true));
+}
 for (let round = 0; round < rounds; round++) {
-  for (const each of round % 2 === 0 ? cases : [...cases].reverse()) each.turns.push(await takeTurn(each));
+  for (const each of round % 2 === 0 ? cases : [...cases].reverse()) each.turns.push(await each.take());
 }
 for (const end of ends) end();
 
@@ -182,15 +217,20 @@ for (const { name } of cases) {
   ];
   console.log(`${name.padEnd(36)}${cells.map((cell) => cell.padStart(15)).join("")}`);
 }
-const bar = (name: string, value: number, allowed: string, isMet: boolean): void =>
-  console.log(`${isMet ? "met " : "MISS"} ${name}: ${value.toFixed(2)}, allowed ${allowed}`);
-const assembled = rate("receive, calibrate, assemble");
-bar("assembled shots/s", assembled, "≥ 180", assembled >= 180);
-const curved = rate("CURVE receive, calibrate, assemble");
-bar("assembled shots/s with CURVE", curved, "≥ 75", curved >= 75);
-const received = ratio("bare zeromq: receive", "receive");
-bar("receive, bare / ours", received, "≤ 1.2", received <= 1.2);
-const columns = 1000 / rate("20 columns of 10 000 tags");
-bar("columns, ms", columns, "< 100", columns < 100);
-const small = ratio("bare zeromq: small message", "small call");
-bar("small call, bare / ours", small, "≤ 1.3", small <= 1.3);
+console.log("");
+/** Steps a second of turns beside each other, which found the machine alike. */
+function beside(what: string, name: string, reference: string, other: string, goal: number): void {
+  const theirs = turnsOf(other).length === 0 ? null : rate(name) / ratio(name, other);
+  const byProcessor = cpuMs(name) / cpuMs(other);
+  const asked = { name: reference, value: theirs };
+  row({ what, unit: "/s", sacla: rate(name), reference: asked, goal, atLeast: true, byProcessor });
+}
+beside("octals received", "receive", "pyzmq", "pyzmq: receive", 1);
+beside("octals received", "receive", "bare zeromq", "bare zeromq: receive", 0.83);
+beside("octals received with CURVE", "CURVE receive", "pyzmq", "CURVE pyzmq: receive", 1);
+beside("octals received with CURVE", "CURVE receive", "bare zeromq", "CURVE bare zeromq: receive", 0.83);
+beside("small calls", "small call", "bare zeromq", "bare zeromq: small message", 0.83);
+const absolute = { unit: "/s", atLeast: true };
+row({ what: "octals assembled", sacla: rate("receive, calibrate, assemble"), goal: 180, ...absolute });
+row({ what: "octals assembled with CURVE", sacla: rate("CURVE receive, calibrate, assemble"), goal: 75, ...absolute });
+row({ what: "20 columns of 10 000 tags", unit: "ms", sacla: 1000 / rate("20 columns of 10 000 tags"), goal: 100 });

@@ -1,6 +1,6 @@
 const asked = process.env["SACLA_TEST_FULL"];
 
-/** SACLA_TEST_FULL=1, as .ci/runtimes sets it, and .ci/run for the unit tests: long proofs run in full. */
+/** SACLA_TEST_FULL=1, as .ci/runtimes sets it, and .ci/run for unit tests and proofs: long proofs run in full. */
 export const isFull: boolean = asked === "1";
 
 /**
