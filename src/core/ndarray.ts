@@ -1,6 +1,6 @@
 import ndarray, { type NdArray } from "ndarray";
 import { SaclaError } from "./errors.ts";
-import { isRecord } from "./guards.ts";
+import { badArgument, isRecord } from "./guards.ts";
 
 export type { NdArray };
 
@@ -65,6 +65,7 @@ export function asImage<T extends Float32Array | Float64Array | Uint8Array | Int
 
 /** Rows and columns of a 2-D array. @throws BAD_ARGUMENT when it is not 2-D @throws MEMORY_TRANSFERRED */
 export function shapeOf(name: string, image: NdArray): [rows: number, columns: number] {
+  checkNdarray(name, image);
   const [rows, columns] = image.shape;
   if (image.shape.length !== 2 || rows === undefined || columns === undefined) {
     throw new SaclaError(
@@ -74,6 +75,12 @@ export function shapeOf(name: string, image: NdArray): [rows: number, columns: n
   }
   checkHere(name, image.data, rows * columns);
   return [rows, columns];
+}
+
+/** @throws BAD_ARGUMENT for what is no ndarray, a typed array alone too */
+export function checkNdarray(name: string, value: NdArray): void {
+  if (Array.isArray(value?.shape)) return;
+  throw badArgument(name, value, "an ndarray, made with ndarray(data, [ysize, xsize])");
 }
 
 /** Memory that was sent to another thread has no bytes left here. */

@@ -91,7 +91,7 @@ async function namedBadPixels(
   return found;
 }
 
-/** The facility records them for each run. Converted files do not have them. */
+/** The facility records them for each run; not every file has them. */
 async function citiusBadPixels(
   reader: BadPixelReader,
   options: CallOptions,

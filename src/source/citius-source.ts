@@ -98,7 +98,12 @@ export async function checkCalibrated(
   run: number,
   detIds: readonly string[],
 ): Promise<void> {
-  if (citius === undefined || (await citius.runStatus(bl, run)) !== "wait-calib") return;
+  if (
+    citius === undefined ||
+    !detIds.some((id) => id.startsWith("CITIUS")) ||
+    (await citius.runStatus(bl, run)) !== "wait-calib"
+  )
+    return;
   const sensors = await citius.sensors(bl, run);
   if (!sensors.some(({ detId }) => detIds.includes(detId))) return;
   throw new SaclaError(

@@ -4,11 +4,11 @@ import { type DetectorGroup, Detectors } from "../../core/detectors.ts";
 import { isSaclaError, SaclaError, showList } from "../../core/errors.ts";
 import { badArgument } from "../../core/guards.ts";
 import { droppedBecause, type Ledger, LedgerBook } from "../../core/ledger.ts";
-import { asImage } from "../../core/ndarray.ts";
+import { asImage, type NdArray } from "../../core/ndarray.ts";
 import { checkRoi, type Roi, roiShape } from "../../core/roi.ts";
 import { parseCondition, type Run, type RunTags } from "../../db/index.ts";
 import { placedSensors } from "../../db/run-assembler.ts";
-import { Assembler, usable } from "../../ip/index.ts";
+import { Assembler, badPixels, usable } from "../../ip/index.ts";
 import type { RunInfo } from "../../transport/index.ts";
 import { writingOf } from "../layouts/index.ts";
 import { defaultSignals, eventInfoPathOf, hutchSignals, oneNameEach } from "../read/signals.ts";
@@ -58,6 +58,7 @@ export async function planConversion(
   const first = tags.at(0) ?? run.info.start_tagnumber;
   const signals = await chooseSignals(run, names, request.signals, first, options);
   const chosenPaths = new Set(signals.map(({ eventInfoPath }) => eventInfoPath));
+  const isStack = request.units !== null;
   // Of images in photons the dark was taken off already.
   const noDark = request.dark === "head" && sensors.every(({ pixelUnit }) => pixelUnit === "photon");
   return {
@@ -70,7 +71,8 @@ export async function planConversion(
     selection: ledger,
     groups,
     sensors,
-    masks: request.units === null ? [] : await masksOf(run, infos, request.roi, options),
+    masks: isStack ? await masksOf(run, infos, request.roi, options) : [],
+    badPixels: isStack ? new Map() : await unnamedBadPixels(run, infos, request.roi, options),
     assemblers,
     images,
     signals,
@@ -172,14 +174,32 @@ function groupsOnce(groups: readonly DetectorGroup[]): DetectorGroup[] {
 /** Pixels to use (1) of each sensor, cut to the ROI: shape [ysize, xsize] of what is stored. */
 async function masksOf(run: Run, infos: readonly DetectorInfo[], roi: Roi | null, options: CallOptions) {
   const masks = (await run.badPixels(infos, options)).map(usable);
-  if (roi === null) return masks;
+  return roi === null ? masks : masks.map((whole) => cutMask(whole, roi));
+}
+
+/** The reasons against pixels that are known of no image with the name of the sensor, or of no part of one. */
+async function unnamedBadPixels(
+  run: Run,
+  infos: readonly DetectorInfo[],
+  roi: Roi | null,
+  options: CallOptions,
+): Promise<Map<string, Uint8Array>> {
+  const found = new Map<string, Uint8Array>();
+  for (const [i, reasons] of (await run.badPixels(infos, options)).entries()) {
+    const { id, ysize, xsize } = infos[i] as DetectorInfo;
+    const stored = roi === null ? reasons : cutMask(reasons, roi);
+    const told = roi === null ? badPixels(id, run.bl, run.number, [ysize, xsize]).data : [];
+    if (stored.data.some((reason, pixel) => reason !== (told[pixel] ?? 0))) found.set(id, Uint8Array.from(stored.data));
+  }
+  return found;
+}
+
+function cutMask(whole: NdArray<Uint8Array>, roi: Roi): NdArray<Uint8Array> {
   const [ysize, xsize] = roiShape(roi);
-  return masks.map((whole) => {
-    const cut = new Uint8Array(ysize * xsize);
-    const [top, left] = [roi.rows[0], roi.columns[0]];
-    for (let r = 0; r < ysize; r++) for (let c = 0; c < xsize; c++) cut[r * xsize + c] = whole.get(top + r, left + c);
-    return asImage(cut, ysize, xsize);
-  });
+  const cut = new Uint8Array(ysize * xsize);
+  const [top, left] = [roi.rows[0], roi.columns[0]];
+  for (let r = 0; r < ysize; r++) for (let c = 0; c < xsize; c++) cut[r * xsize + c] = whole.get(top + r, left + c);
+  return asImage(cut, ysize, xsize);
 }
 
 /** The same sensor, of which only a rectangle is kept: its position is that of the rectangle's corner. */

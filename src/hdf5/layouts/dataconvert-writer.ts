@@ -1,6 +1,7 @@
 import type { DetectorInfo } from "../../core/detector.ts";
 import { familyOf } from "../../core/detector-families.ts";
-import { chunkFilter } from "../write/compression.ts";
+import { BAD_PIXELS } from "../read/stored-detector.ts";
+import { chunkFilter, gzip } from "../write/compression.ts";
 import type { ConvertPlan, OutputImage } from "../write/plan.ts";
 import type { H5Numbers, H5Writer } from "../write/writer.ts";
 import { tagNumbers } from "./event-info.ts";
@@ -93,12 +94,20 @@ export class DataConvertWriter implements LayoutWriter {
     this.#writer.text(`${info}/detector_name`, image.id);
     if (image.kind === "sensor") {
       writeSensorInfo(this.#writer, info, first);
+      this.#badPixels(path, first);
       return;
     }
     const pixelSizeUm = this.#plan.assemblers.get(image.id)?.pixelSizeUm ?? NaN;
     this.#writer.numbers(`${info}/pixel_size_in_micro_meter`, Float64Array.of(pixelSizeUm, pixelSizeUm));
     // Sensors were scaled to the first one's ADU.
     if (first.absGain !== null) this.#writer.numbers(`${info}/absolute_gain`, Float64Array.of(first.absGain), []);
+  }
+
+  #badPixels(path: string, { id, ysize, xsize }: DetectorInfo): void {
+    const reasons = this.#plan.badPixels.get(id);
+    if (reasons === undefined) return;
+    const storage = { filter: this.#filter ?? gzip(4), chunks: [ysize, xsize] };
+    this.#writer.numbers(`${path}/${BAD_PIXELS}`, reasons, [ysize, xsize], storage);
   }
 
   #sensorsOf(detector: string): DetectorInfo[] {

@@ -7,6 +7,7 @@ import { type Column, emptyColumn, firstRecorded } from "../../core/syncdb.ts";
 import type { DataSource } from "../../source/data-source.ts";
 import type { CallResult, RunInfo } from "../../transport/methods.ts";
 import type { ArchiveOptions } from "../read/dataconvert.ts";
+import { FileCitius } from "../read/file-citius.ts";
 import { ARCHIVED_TAGS_AT_ONCE } from "../read/stored-signals.ts";
 import { type FolderFile, filesOf, OpenFiles, type RunPart } from "./folder-files.ts";
 import { FolderRun } from "./folder-run.ts";
@@ -56,6 +57,7 @@ export async function openArchiveFolder(folder: string, options: ArchiveOptions 
 
 class ArchiveFolder implements DataSource {
   readonly name: string;
+  readonly citius = new FileCitius(this);
   readonly tagsAtOnce: number = ARCHIVED_TAGS_AT_ONCE;
   readonly #files: readonly FolderFile[];
   readonly #pool: OpenFiles;

@@ -8,6 +8,7 @@ import { type Column, firstRecorded } from "../../core/syncdb.ts";
 import type { DataSource } from "../../source/data-source.ts";
 import type { CallResult, RunInfo } from "../../transport/methods.ts";
 import { type ArchiveOptions, readRuns, type StoredRun } from "./dataconvert.ts";
+import { FileCitius } from "./file-citius.ts";
 import type { H5File } from "./h5file.ts";
 import { ARCHIVED_TAGS_AT_ONCE } from "./stored-signals.ts";
 
@@ -25,6 +26,7 @@ type PlaceOfSignal = readonly [run: StoredRun, signalPath: string];
 
 class Archive implements DataSource {
   readonly name: string;
+  readonly citius = new FileCitius(this);
   readonly tagsAtOnce: number = ARCHIVED_TAGS_AT_ONCE;
   readonly #file: H5File;
   readonly #hightag: number | undefined;
@@ -161,6 +163,10 @@ class Archive implements DataSource {
 
   readFrame(bl: number, run: number, detId: string, tag: number, out: Pixels): boolean | Promise<boolean> {
     return this.#detector(bl, run, detId).readImage(tag, out);
+  }
+
+  badPixels(bl: number, run: number, detId: string): CallResult<"st.readBadPixels"> {
+    return this.#detector(bl, run, detId).badPixels;
   }
 
   imageOffsets(bl: number, run: number, detId: string, tags: Uint32Array): CallResult<"st.readImageOffsets"> {

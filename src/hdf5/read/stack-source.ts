@@ -10,6 +10,7 @@ import type { DataSource } from "../../source/data-source.ts";
 import type { CallResult, RunInfo } from "../../transport/methods.ts";
 import { type Absence, absenceOf, frameMissing } from "./absence.ts";
 import type { ArchiveOptions } from "./dataconvert.ts";
+import { FileCitius } from "./file-citius.ts";
 import type { H5File } from "./h5file.ts";
 import { type Provenance, readProvenance } from "./provenance.ts";
 import { signalNames, unitOfPath } from "./signals.ts";
@@ -82,6 +83,7 @@ export class StackSource implements DataSource {
   #signals: ReadonlyMap<string, string> | undefined;
   /** Why there are no pixels, or not all, by path. */
   readonly #absences = new Map<string, Absence | undefined>();
+  readonly citius = new FileCitius(this);
   readonly #masks = new Map<string, FoundMask | undefined>();
 
   constructor(path: string, file: H5File, content: StackContent, options: ArchiveOptions) {

@@ -13,6 +13,9 @@ import type { H5File } from "./h5file.ts";
 /** The largest image that is taken for one: no detector is near it, but a damaged header can say anything. */
 const MOST_PIXELS = 2 ** 28;
 
+/** Below a detector's group, where `sacla convert` writes bad pixels that the name of the sensor does not tell. */
+export const BAD_PIXELS = "detector_info/bad_pixels";
+
 interface ImageShape {
   readonly ysize: number;
   readonly xsize: number;
@@ -92,6 +95,20 @@ export class StoredDetector {
       ...(isUint16 ? { pixelType: "uint16" } : {}),
     };
     return this.#info;
+  }
+
+  /**
+   * Bits of `badPixelReasons`, 0 good, [ysize, xsize]: what `sacla convert` has written. Null in other files.
+   * @throws FILE_DAMAGED
+   */
+  get badPixels(): CallResult<"st.readBadPixels"> {
+    const path = `${this.#path}/${BAD_PIXELS}`;
+    const { ysize, xsize } = this.info;
+    const [rows, columns] = this.#file.shape(path) ?? [];
+    if (rows !== ysize || columns !== xsize) return null;
+    const reasons = new Float32Array(ysize * xsize);
+    this.#file.readImage(path, ysize, xsize, reasons);
+    return { shape: [ysize, xsize], data: Uint8Array.from(reasons) };
   }
 
   /**

@@ -50,6 +50,8 @@ export interface ConvertPlan {
   readonly sensors: readonly DetectorInfo[];
   /** Pixels to use (1) of each of {@link sensors}, cut to the ROI; none where the layout has no mask. */
   readonly masks: readonly NdArray<Uint8Array>[];
+  /** Of sensors by id, the reason against each pixel where the name and the run do not tell them; 0 is a good one. */
+  readonly badPixels: ReadonlyMap<string, Uint8Array>;
   readonly assemblers: ReadonlyMap<string, Assembler>;
   /** For each shot, in this order. */
   readonly images: readonly OutputImage[];

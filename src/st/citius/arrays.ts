@@ -1,6 +1,6 @@
 import ndarray from "ndarray";
 import { SaclaError } from "../../core/errors.ts";
-import type { NdArray } from "../../core/ndarray.ts";
+import { checkNdarray, type NdArray } from "../../core/ndarray.ts";
 
 /** Images of several CITIUS sensors in one piece of memory, shape [sensors, ysize, xsize], row-major. */
 export type SensorStack<T extends Float32Array | Uint8Array = Float32Array> = NdArray<T>;
@@ -47,6 +47,7 @@ export function memoryOfSize<T extends Float32Array | Uint8Array>(
   type: "float32" | "uint8",
   pixels: number,
 ): T {
+  checkNdarray("out", out);
   const size = out.shape.reduce((a, b) => a * b, 1);
   return contiguousMemory(out, type, size === pixels ? out.shape : [pixels]);
 }

@@ -1,17 +1,17 @@
 import { CitiusApiError as APIError } from "../../core/api-errors.ts";
 import type { CallOptions } from "../../core/async.ts";
 import type { DetectorInfo } from "../../core/detector.ts";
-import { groupDetectors } from "../../core/detectors.ts";
 import { asApiError, isSaclaError, SaclaError, showList } from "../../core/errors.ts";
 import { asInteger, badArgument } from "../../core/guards.ts";
 import type { NdArray } from "../../core/ndarray.ts";
 import { MAX_TAG } from "../../core/tags.ts";
-import { CITIUS_SIZE, type ReconstInfo } from "../../transport/citius-methods.ts";
+import { CITIUS_SIZE, type CitiusSensor, type ReconstInfo } from "../../transport/citius-methods.ts";
 import type { Endpoint } from "../../transport/endpoint.ts";
 import { type LiveItem, NEWEST_TAG } from "../../transport/methods.ts";
 import { memoryOfSize, type SensorStack } from "./arrays.ts";
 import { checkWhole, partsOf, placeFor } from "./ctrl-buffer.ts";
 import { toReconstInfo } from "./geometry.ts";
+import { citiusSensors } from "./sensors.ts";
 
 /** How long a shot that has not happened is waited for; ostrich asks again after a timeout. */
 const WAIT_MS = 1000;
@@ -26,15 +26,10 @@ export interface CollectedData {
   readonly reconst_info_list: readonly ReconstInfo[];
 }
 
-interface OnlineSensor {
-  readonly sensorId: number;
-  readonly detId: string;
-}
-
 /** The beamline that reads a CITIUS, and its sensors by number. */
 interface Connection {
   readonly bl: number;
-  readonly sensors: readonly OnlineSensor[];
+  readonly sensors: readonly CitiusSensor[];
 }
 
 /**
@@ -127,7 +122,7 @@ export class OnlineCtrlBuffer {
 
   async #shot(
     bl: number,
-    wanted: readonly OnlineSensor[],
+    wanted: readonly CitiusSensor[],
     ctag: number,
     options: CallOptions,
     out: SensorStack | readonly Float32Array[],
@@ -174,7 +169,7 @@ export class OnlineCtrlBuffer {
       this.#bl === undefined ? await ask(() => this.#endpoint.call("db.listBeamlines", {}, options)) : [this.#bl];
     const found: Connection[] = [];
     for (const bl of beamlines) {
-      const sensors = onlineSensors(await ask(() => this.#endpoint.call("live.readDetidlist", { bl }, options)));
+      const sensors = citiusSensors(await ask(() => this.#endpoint.call("live.readDetidlist", { bl }, options)));
       if (sensors.length > 0) found.push({ bl, sensors });
     }
     const [only, ...others] = found;
@@ -189,7 +184,7 @@ export class OnlineCtrlBuffer {
   async #places(
     bl: number,
     run: number,
-    wanted: readonly OnlineSensor[],
+    wanted: readonly CitiusSensor[],
     options: CallOptions,
   ): Promise<ReconstInfo[]> {
     if (this.#known?.run !== run) this.#known = { run, infos: new Map() };
@@ -209,26 +204,11 @@ export class OnlineCtrlBuffer {
   }
 }
 
-/**
- * Sensors by number: the last three digits of a long name; a detector of one sensor, such as `CITIUS1`, is number 0.
- */
-function onlineSensors(detIds: readonly string[]): OnlineSensor[] {
-  const own = detIds.filter((id) => id.startsWith("CITIUS"));
-  const sensors = groupDetectors(own).flatMap((group) => group.sensors);
-  const numbered = sensors.flatMap((detId) => {
-    const digits = /-(\d{3})$/.exec(detId)?.[1];
-    return digits === undefined ? [] : [{ detId, sensorId: Number(digits) }];
-  });
-  const [single] = own;
-  if (numbered.length === 0 && single !== undefined && own.length === 1) return [{ detId: single, sensorId: 0 }];
-  return numbered.sort((a, b) => a.sensorId - b.sensorId);
-}
-
 function isStack(out: SensorStack | readonly Float32Array[]): out is SensorStack {
   return !Array.isArray(out);
 }
 
-function unknownSensor(id: number, sensors: readonly OnlineSensor[]): never {
+function unknownSensor(id: number, sensors: readonly CitiusSensor[]): never {
   const known = showList(
     sensors.map(({ sensorId }) => sensorId),
     80,
