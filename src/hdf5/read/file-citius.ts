@@ -5,7 +5,7 @@ import { toReconstInfo } from "../../st/citius/geometry.ts";
 import { citiusSensors } from "../../st/citius/sensors.ts";
 import type { CitiusRunStatus, CitiusSensor, ReconstInfo } from "../../transport/citius-methods.ts";
 
-/** What files say of the CITIUS detectors of their runs: as the facility, except that the images can be read at once. */
+/** What files say of the CITIUS detectors of their runs: as the facility, but that the images can be read at once. */
 export class FileCitius implements CitiusSource {
   readonly #source: DataSource;
 

@@ -2,8 +2,8 @@ import { groupDetectors } from "../../core/detectors.ts";
 import type { CitiusSensor } from "../../transport/citius-methods.ts";
 
 /**
- * The CITIUS sensors among detectors, by number: the last three digits of a long name; a detector of one sensor, such as
- * `CITIUS1`, is number 0.
+ * The CITIUS sensors among detectors, by number: the last three digits of a long name; a detector of one sensor, such
+ * as `CITIUS1`, is number 0.
  */
 export function citiusSensors(detIds: readonly string[]): CitiusSensor[] {
   const own = detIds.filter((id) => id.startsWith("CITIUS"));
