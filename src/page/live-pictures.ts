@@ -67,6 +67,8 @@ export class LivePictures {
   #error: string | null = null;
   /** Why no shot comes; null: they come. */
   #quiet: string | null = null;
+  /** Why no picture can be made of those that come; null: it can. */
+  #unfit: string | null = null;
   #shotAt = performance.now();
   #askedWhyAt = 0;
   #askedAt = 0;
@@ -97,7 +99,8 @@ export class LivePictures {
     }
     const frame = known < this.#seq ? ((await this.#maker?.frame(params, false)) ?? null) : null;
     if (frame === null) this.#findWhy();
-    return { frame, counts: this.#counts(), now: Date.now() / 1000, error: this.#error, quiet: this.#quiet };
+    const quiet = this.#quiet ?? (performance.now() - this.#shotAt < QUIET_MS ? null : this.#unfit);
+    return { frame, counts: this.#counts(), now: Date.now() / 1000, error: this.#error, quiet };
   }
 
   /** One pixel of the newest picture; undefined while there is none. */
@@ -272,7 +275,11 @@ export class LivePictures {
       pumped === null
         ? (window?.add(shot.images) ?? { images: detector.keep(shot.images), shots: 1 })
         : compare(shot, pumped, what);
-    if (Object.keys(images).length === 0) return;
+    if (Object.keys(images).length === 0) {
+      this.#error = null;
+      this.#unfit = pumped === null ? null : whyUnfit(shot, pumped);
+      return;
+    }
     const hits = this.#subject.hits === null ? null : this.#hits.answer;
     const missing = Object.entries(shot.missing ?? {}).map(([id, reason]) => ({ detId: id, reason }));
     const about = { seq: this.#seq + 1, bl, detId, hightag, run, tag, time, latencyMs, cameAt, shots, missing, hits };
@@ -289,6 +296,7 @@ export class LivePictures {
     this.#isWanted = false;
     this.#shotAt = performance.now();
     this.#quiet = null;
+    this.#unfit = null;
     this.#error = null;
     for (const tell of this.#waiting) tell();
   }
@@ -310,6 +318,15 @@ function compare(
   }
   const { on, off } = means.counts;
   return { images: means.images(shot.images), shots: what === "pumped" ? on : what === "unpumped" ? off : on + off };
+}
+
+/** Why nothing can be compared after a shot. */
+function whyUnfit(shot: LiveShot, { labels, means, normalised }: NonNullable<Following["pumped"]>): string {
+  if (labels.of(shot) === null)
+    return "shots come, but are neither pumped nor unpumped: no X-rays, or no clear word from the pump laser's shutter";
+  if (normalised !== null && !((shot.number(normalised.i0) ?? 0) > 0))
+    return `shots come, but without a number of ${normalised.i0} above 0 to divide by`;
+  return `only ${means.counts.on === 0 ? "unpumped" : "pumped"} shots have come so far`;
 }
 
 function lessDark(images: LiveShot["images"], dark: Dark | null): Readonly<Record<string, RawImage>> {

@@ -220,6 +220,30 @@ describe("the page in Chromium", () => {
     await page.close();
   });
 
+  itInBrowser("says on every panel that the server does not answer, and which detector is not live", async () => {
+    const { page } = await openPage(browser, sim.address, "live?det=MPCCD-9");
+    await untilSeen(page, /MPCCD-9 is not live on beamline 3; this is MPCCD/);
+    await untilSeen(page, /age of the shot/);
+    await page.getByRole("link", { name: "Steer" }).click();
+    await untilSeen(page, /Lease of beamline 3/);
+    // No picture is asked for, so none is old.
+    expect(await page.getByText("age of the shot").count()).toBe(0);
+    await page.route("**/v1/**", async (route) => await route.abort());
+    await page
+      .locator(".health")
+      .getByText(/cannot be reached/)
+      .waitFor({ timeout: WAIT_MS });
+    await page.unroute("**/v1/**");
+    await page.locator(".health").getByText(/lease/).waitFor({ timeout: WAIT_MS });
+    expect(
+      await page
+        .locator(".health")
+        .getByText(/cannot be reached/)
+        .count(),
+    ).toBe(0);
+    await page.close();
+  });
+
   itInBrowser("lets go of what plots have drawn when they are drawn again", async () => {
     const page = await browser.newPage();
     await page.addInitScript(`(() => {

@@ -70,6 +70,11 @@ function LiveView({ bl, ids }: { bl: number; ids: readonly string[] }) {
           />
           {look.hits === null ? null : <Field name="pixels" value={look.hits.minPixels} param="pixels" />}
         </LookControls>
+        {named === "" || named === detId ? null : (
+          <p role="status" className="bad">
+            {named} is not live on beamline {bl}; this is {detId}.
+          </p>
+        )}
         {frame === undefined ? (
           <p role="status">{detId === "" ? "no detector is live" : `waiting for the first picture… ${quiet ?? ""}`}</p>
         ) : (

@@ -2,7 +2,7 @@ import { useEffect, useRef, useState } from "react";
 import type { Roi } from "../../src/core/roi.ts";
 import type { CallParams, CallResult } from "../../src/transport/methods.ts";
 import { ask } from "../server/connection.ts";
-import { healthNow, tellClock, tellHealth } from "../server/health.ts";
+import { healthNow, tellClock, tellHealth, tellWatching } from "../server/health.ts";
 import { textOf, untilSeen } from "../server/use-poll.ts";
 import { copyOf } from "./look.ts";
 
@@ -37,6 +37,7 @@ export function useLive(subject: Subject | null, view: View): LiveFrame | undefi
     setFrame(undefined);
     if (asked === null) return;
     const stop = new AbortController();
+    tellWatching(true);
     const times = { answerMs: 0, drawMs: 0 };
     let lookBefore = "";
     const next = async (after: number | null): Promise<CallResult<"page.live">> => {
@@ -82,7 +83,10 @@ export function useLive(subject: Subject | null, view: View): LiveFrame | undefi
       }
     };
     void loop();
-    return () => stop.abort("no longer wanted");
+    return () => {
+      stop.abort("no longer wanted");
+      tellWatching(false);
+    };
   }, [key]);
   return frame;
 }

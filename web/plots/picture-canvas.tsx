@@ -52,6 +52,11 @@ interface Props {
   readonly onPoint: (row: number, column: number) => void;
 }
 
+/** Pixels are counted, not written as 1e+3. */
+function formatTick(pixel: number): string {
+  return String(Number(pixel.toFixed(3)));
+}
+
 /** A picture with its colours, to zoom (wheel, Ctrl+drag), move (drag) and mark rectangles on (Shift+drag). */
 export const PictureCanvas = memo(function PictureCanvas(props: Props) {
   const { picture, limits, colourMap, scale } = props;
@@ -63,8 +68,8 @@ export const PictureCanvas = memo(function PictureCanvas(props: Props) {
     <figure className="picture" data-keep-canvas-colors>
       <VisCanvas
         aspect="equal"
-        abscissaConfig={{ visDomain: useMemo(() => [0, columns], [columns]), label: "column / pixel" }}
-        ordinateConfig={{ visDomain: useMemo(() => [0, rows], [rows]), label: "row / pixel", flip: true }}
+        abscissaConfig={{ visDomain: useMemo(() => [0, columns], [columns]), label: "column / pixel", formatTick }}
+        ordinateConfig={{ visDomain: useMemo(() => [0, rows], [rows]), label: "row / pixel", flip: true, formatTick }}
       >
         <Pan />
         <Zoom />
@@ -91,7 +96,7 @@ export const PictureCanvas = memo(function PictureCanvas(props: Props) {
           )}
         </SelectionTool>
       </VisCanvas>
-      <ColorBar domain={domain} scaleType={scaleType} colorMap={colourMap} invertColorMap={false} withBounds />
+      <ColorBar domain={domain} scaleType={scaleType} colorMap={colourMap} invertColorMap={false} />
     </figure>
   );
 });

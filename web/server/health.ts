@@ -2,6 +2,8 @@ import { useSyncExternalStore } from "react";
 
 /** What the header says of the live data. */
 export interface Health {
+  /** Whether live pictures are asked for. */
+  readonly isWatching: boolean;
   /** From the shot to the screen, both by the clock of this computer. */
   readonly shotToScreenMs: number | null;
   /** When the newest shot happened, milliseconds of this computer's clock. */
@@ -17,7 +19,8 @@ export interface Health {
   readonly quiet: string | null;
 }
 
-let health: Health = {
+const none: Health = {
+  isWatching: false,
   shotToScreenMs: null,
   shownAt: null,
   shotTime: null,
@@ -27,6 +30,7 @@ let health: Health = {
   error: null,
   quiet: null,
 };
+let health: Health = none;
 const listeners = new Set<() => void>();
 /** Of the last answers: the fastest of them tells the clocks apart best. */
 const offsets: number[] = [];
@@ -34,6 +38,11 @@ const offsets: number[] = [];
 export function tellHealth(change: Partial<Health>): void {
   health = { ...health, ...change };
   for (const listener of listeners) listener();
+}
+
+/** Pictures are asked for, or no longer: what was said of those before is no longer true. */
+export function tellWatching(isWatching: boolean): void {
+  tellHealth({ ...none, isWatching, clockOffset: health.clockOffset });
 }
 
 /** @param now - the time at the server when it answered, unix seconds */

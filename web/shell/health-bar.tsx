@@ -11,34 +11,41 @@ export function HealthBar({
   holder,
   beam,
   source,
+  fault,
 }: {
   holder: CallResult<"lease.holder"> | undefined;
   beam: CallResult<"ec.beam"> | undefined;
   source: string;
+  /** Why the server does not answer; null: it does. */
+  fault: string | null;
 }) {
-  const { shotToScreenMs, shownAt, clockOffset, used, dropped, error } = useHealth();
+  const { isWatching, shotToScreenMs, shownAt, clockOffset, used, dropped, error } = useHealth();
   useTick(500);
   const age = shownAt === null ? null : Math.max(0, (Date.now() - shownAt) / 1000);
   const lost = Object.entries(dropped).map(([reason, count]) => `${count} ${reason}`);
   return (
     <dl className="health">
       <Item name="source" text={saysSimulated(source) ? `SIMULATED: ${source}` : source} />
-      <Item
-        name="shot → screen"
-        text={shotToScreenMs === null ? "–" : `${shotToScreenMs.toFixed(0)} ms`}
-        isBad={(shotToScreenMs ?? 0) > 1000}
-      />
-      <Item
-        name="age of the shot"
-        text={age === null ? "no shot yet" : age < 10 ? `${age.toFixed(1)} s` : `${age.toFixed(0)} s`}
-        isBad={age !== null && age > QUIET_SECONDS}
-      />
-      <Item name="shown" text={String(used)} title="shots whose images came" />
-      <Item
-        name="not shown"
-        text={lost.length === 0 ? "0" : lost.join(", ")}
-        title="skipped: the page shows the newest shots only; nothing is lost at the facility"
-      />
+      {isWatching ? (
+        <>
+          <Item
+            name="shot → screen"
+            text={shotToScreenMs === null ? "–" : `${shotToScreenMs.toFixed(0)} ms`}
+            isBad={(shotToScreenMs ?? 0) > 1000}
+          />
+          <Item
+            name="age of the shot"
+            text={age === null ? "no shot yet" : age < 10 ? `${age.toFixed(1)} s` : `${age.toFixed(0)} s`}
+            isBad={age !== null && age > QUIET_SECONDS}
+          />
+          <Item name="shown" text={String(used)} title="shots whose images came" />
+          <Item
+            name="not shown"
+            text={lost.length === 0 ? "0" : lost.join(", ")}
+            title="skipped: the page shows the newest shots only; nothing is lost at the facility"
+          />
+        </>
+      ) : null}
       {clockOffset !== null && Math.abs(clockOffset) > 0.5 ? (
         <Item name="clock of the server" text={`${clockOffset > 0 ? "+" : ""}${clockOffset.toFixed(1)} s`} isBad />
       ) : null}
@@ -50,7 +57,7 @@ export function HealthBar({
           title={holder === null ? "Nobody controls the beamline" : `for ${(holder.sinceMs / 60_000).toFixed(0)} min`}
         />
       )}
-      {error === null ? null : <Item name="fault" text={error} isBad />}
+      {(fault ?? error) === null ? null : <Item name="fault" text={fault ?? error ?? ""} isBad />}
     </dl>
   );
 }

@@ -101,7 +101,12 @@ function Workspace({ session, onLogOut }: { session: Session; onLogOut: () => vo
         {about.value === undefined || (settings.value === undefined && settings.error === undefined) ? null : (
           <LayoutMenu source={about.value.name} definition={settings.value?.definition ?? null} />
         )}
-        <HealthBar holder={holder.value} beam={beam.value} source={about.value?.name ?? about.error ?? "…"} />
+        <HealthBar
+          holder={holder.error === undefined ? holder.value : undefined}
+          beam={beam.error === undefined ? beam.value : undefined}
+          source={about.value?.name ?? about.error ?? "…"}
+          fault={holder.error ?? beam.error ?? about.error ?? null}
+        />
         {session.hasKeys ? (
           <button type="button" onClick={onLogOut} title={`${session.name}, ${session.role}`}>
             Log out

@@ -5,6 +5,7 @@ import { Db } from "../../../src/db/index.ts";
 import { Live } from "../../../src/live/index.ts";
 import { LivePictures } from "../../../src/page/live-pictures.ts";
 import { PageDetector } from "../../../src/page/page-detector.ts";
+import { PumpLabels } from "../../../src/page/pump-labels.ts";
 import { WholePicture } from "../../../src/page/shown.ts";
 
 const look = { region: null, side: 100, rois: [], profile: null };
@@ -56,6 +57,23 @@ it("LivePictures says why no shot comes", { timeout: 20_000 }, async () => {
   const run = await facility.db.readRunnumberNewest(3);
   expect([told[0], told[3]]).toEqual([null, `run ${run} is paused`]);
   pictures.close();
+});
+
+it("LivePictures says why shots that come cannot be compared", { timeout: 20_000 }, async () => {
+  await using facility = await connect("sim:");
+  const said = async (what: "difference" | "difference-i0", label: "on" | null) => {
+    const of = vi.spyOn(PumpLabels.prototype, "of").mockReturnValue(label);
+    const subject = { bl: 3, detId: "MPCCD-2N0-M02-001-1", dark: null, mean: 1, what, hits: null } as const;
+    const pictures = new LivePictures(facility, subject);
+    let answer = await pictures.next({ ...subject, ...look, after: null, waitMs: 1000 }, undefined);
+    for (let n = 0; n < 8 && answer.quiet === null && answer.frame === null; n++)
+      answer = await pictures.next({ ...subject, ...look, after: null, waitMs: 1000 }, undefined);
+    pictures.close();
+    of.mockRestore();
+    return answer;
+  };
+  expect((await said("difference", null)).quiet).toContain("neither pumped nor unpumped");
+  expect((await said("difference-i0", "on")).quiet).toMatch(/only pumped shots|above 0 to divide by/);
 });
 
 it("LivePictures reads no shot before somebody has seen the picture of the one before", async () => {
