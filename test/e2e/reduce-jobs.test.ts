@@ -1,5 +1,7 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { checkShards } from "../../scripts/check-shards.ts";
 import { sacla } from "../support/cli.ts";
@@ -71,6 +73,44 @@ describe("sacla reduce --slurm", () => {
     const { reductions, faults } = await checkShards(slurm, { seed: 2, pieces: [3, 4], ...size });
     expect(faults).toEqual([]);
     expect(reductions).toBe(size.count);
+  });
+
+  itNeeding(hasSlurm, "no slurm-wlm and munge", "goes on after preemption, and after its node was lost", async () => {
+    await using slurm = await PrivateSlurm.start();
+    const source = await writeManyShots(folder, 60);
+    writeFileSync(join(folder, "request.json"), JSON.stringify(manyShotsRequest));
+    const args = ["reduce", "7", "request.json", "--url", source, "-o"];
+    expect((await sacla(folder, [...args, "whole.h5"])).code).toBe(0);
+    // Jobs wait for a file, so that none is done before it is lost.
+    const [hold, go] = [join(folder, "hold.mjs"), join(folder, "go")];
+    const waits = `while (process.argv.includes("shard") && !existsSync(${JSON.stringify(go)})) await setTimeout(50);`;
+    writeFileSync(hold, `import { existsSync } from "node:fs"; import { setTimeout } from "timers/promises"; ${waits}`);
+    const env = { ...slurm.env, NODE_OPTIONS: `--import=${hold}` };
+    const started = sacla(folder, [...args, "lost.h5", "--slurm", "--shards", "1"], env);
+    const ended = started.then(({ code, out, err }) => {
+      throw new Error(`the reduction ended too soon: ${code} ${out}${err}`);
+    });
+    ended.catch(() => {});
+    const jobIn = async (state: "R" | "PD"): Promise<string> => {
+      for (;;) {
+        const id = slurm.run("squeue", "-h", "-t", state, "-n", "sacla-7-shards", "-o", "%A").trim();
+        if (id !== "") return id;
+        await Promise.race([sleep(50), ended]);
+      }
+    };
+    const restarts = (id: string): string => /Restarts=\d+/.exec(slurm.run("scontrol", "show", "job", id))?.[0] ?? "";
+    const id = await jobIn("R");
+    slurm.run("sbatch", "--partition=urgent", "--exclusive", "--output=/dev/null", "--wrap=true");
+    await jobIn("PD");
+    await jobIn("R");
+    expect(restarts(id)).toBe("Restarts=1");
+    slurm.run("scontrol", "update", `NodeName=${hostname()}`, "State=DOWN", "Reason=lost");
+    await jobIn("PD");
+    writeFileSync(go, "");
+    const { code, out } = await started;
+    expect([code, out]).toEqual([0, expect.stringContaining("lost.h5: ")]);
+    expect(restarts(id)).toBe("Restarts=2");
+    expect(readFileSync(join(folder, "lost.h5")).equals(readFileSync(join(folder, "whole.h5")))).toBe(true);
   });
 
   itNeeding(hasSlurm, "no slurm-wlm and munge", "ends with a sentence when a piece cannot be made", async () => {

@@ -98,6 +98,9 @@ export class PrivateSlurm implements AsyncDisposable {
   }
 }
 
+/** A job that is requeued waits so long; Slurm's own default is 120 s. */
+const REQUEUED_SECONDS = 5;
+
 function configuration(folder: string, controller: number, daemon: number, cpus: number): string {
   const host = hostname();
   const { username } = userInfo();
@@ -109,7 +112,7 @@ SlurmctldPort=${controller}
 SlurmdPort=${daemon}
 CommunicationParameters=NoCtldInAddrAny,NoInAddrAny
 AuthType=auth/munge
-AuthInfo=socket=${join(folder, "socket", "munge")}
+AuthInfo=socket=${join(folder, "socket", "munge")},cred_expire=${REQUEUED_SECONDS}
 CredType=cred/munge
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
@@ -133,7 +136,10 @@ SchedulerParameters=sched_interval=1,bf_interval=1,batch_sched_delay=0,requeue_d
 KillWait=5
 MinJobAge=300
 NodeName=${host} NodeAddr=127.0.0.1 CPUs=${cpus} RealMemory=1000 State=UNKNOWN
-PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP PriorityTier=1
+PartitionName=urgent Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=10
 `;
 }
 
