@@ -57,7 +57,7 @@ export async function openArchiveFolder(folder: string, options: ArchiveOptions 
 
 class ArchiveFolder implements DataSource {
   readonly name: string;
-  readonly citius = new FileCitius(this);
+  readonly citius: FileCitius = new FileCitius(this);
   readonly tagsAtOnce: number = ARCHIVED_TAGS_AT_ONCE;
   readonly #files: readonly FolderFile[];
   readonly #pool: OpenFiles;

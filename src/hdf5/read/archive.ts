@@ -26,7 +26,7 @@ type PlaceOfSignal = readonly [run: StoredRun, signalPath: string];
 
 class Archive implements DataSource {
   readonly name: string;
-  readonly citius = new FileCitius(this);
+  readonly citius: FileCitius = new FileCitius(this);
   readonly tagsAtOnce: number = ARCHIVED_TAGS_AT_ONCE;
   readonly #file: H5File;
   readonly #hightag: number | undefined;

@@ -83,7 +83,7 @@ export class StackSource implements DataSource {
   #signals: ReadonlyMap<string, string> | undefined;
   /** Why there are no pixels, or not all, by path. */
   readonly #absences = new Map<string, Absence | undefined>();
-  readonly citius = new FileCitius(this);
+  readonly citius: FileCitius = new FileCitius(this);
   readonly #masks = new Map<string, FoundMask | undefined>();
 
   constructor(path: string, file: H5File, content: StackContent, options: ArchiveOptions) {
