@@ -179,51 +179,9 @@ function fitScale(
     return [1, u, u * u, -direction].filter((_, i) => used.includes(i));
   };
   const rise = ({ px }: ScanShot): number[] => [0, 1, (2 * (px - zero)) / unit, 0].filter((_, i) => used.includes(i));
-  const rows = shots.map(row);
-  const rises = shots.map(rise);
-  let values = used.map((term) => (term === 1 ? (1000 / slope) * unit : 0));
-  const sign = Math.sign(slope);
-  let hessian: number[][] = [];
-  let previous = Infinity;
-  const cost = (at: readonly number[]): number => {
-    const square = rows.reduce((sum, r, i) => sum + (dot(r, at) - (times[i] ?? 0)) ** 2, 0);
-    const stretch = rises.reduce((sum, r) => sum + Math.log(Math.max(sign * dot(r, at), 1e-300)), 0);
-    return (shots.length / 2) * Math.log(square) - stretch;
-  };
-  for (let round = 0; round < 60; round++) {
-    const residuals = rows.map((r, i) => dot(r, values) - (times[i] ?? 0));
-    const square = residuals.reduce((sum, value) => sum + value * value, 0);
-    const pull = used.map((_, k) => rows.reduce((sum, r, i) => sum + (r[k] ?? 0) * (residuals[i] ?? 0), 0));
-    const steep = rises.map((r) => dot(r, values));
-    const n = shots.length;
-    const gradient = used.map(
-      (_, k) => (n * (pull[k] ?? 0)) / square - rises.reduce((sum, r, i) => sum + (r[k] ?? 0) / (steep[i] ?? 1), 0),
-    );
-    const part = (k: number, m: number): number =>
-      rows.reduce((sum, r) => sum + (r[k] ?? 0) * (r[m] ?? 0), 0) * (n / square) +
-      rises.reduce((sum, r, i) => sum + ((r[k] ?? 0) * (r[m] ?? 0)) / (steep[i] ?? 1) ** 2, 0);
-    const rough = used.map((_, k) => used.map((__, m) => part(k, m)));
-    const full = rough.map((r, k) =>
-      r.map((value, m) => value - (2 * n * (pull[k] ?? 0) * (pull[m] ?? 0)) / square ** 2),
-    );
-    const now = cost(values);
-    let next: readonly number[] | undefined;
-    // Newton's step; far from the minimum, where it may lead uphill, that of Gauss and Newton.
-    for (const matrix of [full, rough]) {
-      const move = inverseOf(matrix)?.map((r) => dot(r, gradient));
-      if (move === undefined) continue;
-      for (let factor = 1; factor > 1e-4 && next === undefined; factor /= 2) {
-        const at = values.map((value, k) => value - factor * (move[k] ?? 0));
-        if (rises.every((r) => sign * dot(r, at) > 0) && cost(at) < now) next = at;
-      }
-      if (next !== undefined) break;
-    }
-    hessian = full;
-    if (next === undefined || previous - now < 1e-12) break;
-    values = [...next];
-    previous = now;
-  }
-  const residuals = rows.map((r, i) => dot(r, values) - (times[i] ?? 0));
+  const likelihood = new ScaleLikelihood(times, shots.map(row), shots.map(rise), Math.sign(slope));
+  const { values, hessian } = likelihood.greatest(used.map((term) => (term === 1 ? (1000 / slope) * unit : 0)));
+  const residuals = likelihood.residuals(values);
   const jitter = Math.sqrt(residuals.reduce((sum, r) => sum + r * r, 0) / Math.max(1, shots.length - used.length));
   const inverse = inverseOf(hessian) ?? used.map(() => used.map(() => NaN));
   const scales = [1, 1 / unit, 1 / unit ** 2, 1];
@@ -239,6 +197,91 @@ function fitScale(
     residuals,
     zero,
   };
+}
+
+/** How likely the shots are for a scale: time is a sum of terms, and its jitter the same at all pixels. */
+class ScaleLikelihood {
+  readonly #times: readonly number[];
+  /** Terms of each shot, and their slopes along the pixels. */
+  readonly #rows: readonly (readonly number[])[];
+  readonly #rises: readonly (readonly number[])[];
+  /** Whether time grows or falls along the pixels. */
+  readonly #sign: number;
+
+  constructor(
+    times: readonly number[],
+    rows: readonly (readonly number[])[],
+    rises: readonly (readonly number[])[],
+    sign: number,
+  ) {
+    this.#times = times;
+    this.#rows = rows;
+    this.#rises = rises;
+    this.#sign = sign;
+  }
+
+  residuals(values: readonly number[]): number[] {
+    return this.#rows.map((r, i) => dot(r, values) - (this.#times[i] ?? 0));
+  }
+
+  /** The likeliest values, and the second derivatives there. */
+  greatest(start: readonly number[]): { values: readonly number[]; hessian: readonly number[][] } {
+    let values = start;
+    let hessian: readonly number[][] = [];
+    let previous = Infinity;
+    for (let round = 0; round < 60; round++) {
+      const { gradient, full, rough } = this.#derivatives(values);
+      const now = this.#cost(values);
+      // Newton's step; far from the minimum, where it may lead uphill, that of Gauss and Newton.
+      const next = this.#step(values, now, gradient, full) ?? this.#step(values, now, gradient, rough);
+      hessian = full;
+      if (next === undefined || previous - now < 1e-12) break;
+      values = next;
+      previous = now;
+    }
+    return { values, hessian };
+  }
+
+  #cost(at: readonly number[]): number {
+    const square = this.residuals(at).reduce((sum, value) => sum + value ** 2, 0);
+    const stretch = this.#rises.reduce((sum, r) => sum + Math.log(Math.max(this.#sign * dot(r, at), 1e-300)), 0);
+    return (this.#rows.length / 2) * Math.log(square) - stretch;
+  }
+
+  #derivatives(values: readonly number[]): { gradient: number[]; full: number[][]; rough: number[][] } {
+    const [rows, rises, n] = [this.#rows, this.#rises, this.#rows.length];
+    const residuals = this.residuals(values);
+    const square = residuals.reduce((sum, value) => sum + value * value, 0);
+    const pull = values.map((_, k) => rows.reduce((sum, r, i) => sum + (r[k] ?? 0) * (residuals[i] ?? 0), 0));
+    const steep = rises.map((r) => dot(r, values));
+    const gradient = values.map(
+      (_, k) => (n * (pull[k] ?? 0)) / square - rises.reduce((sum, r, i) => sum + (r[k] ?? 0) / (steep[i] ?? 1), 0),
+    );
+    const part = (k: number, m: number): number =>
+      rows.reduce((sum, r) => sum + (r[k] ?? 0) * (r[m] ?? 0), 0) * (n / square) +
+      rises.reduce((sum, r, i) => sum + ((r[k] ?? 0) * (r[m] ?? 0)) / (steep[i] ?? 1) ** 2, 0);
+    const rough = values.map((_, k) => values.map((__, m) => part(k, m)));
+    const full = rough.map((r, k) =>
+      r.map((value, m) => value - (2 * n * (pull[k] ?? 0) * (pull[m] ?? 0)) / square ** 2),
+    );
+    return { gradient, full, rough };
+  }
+
+  /** Down from `values` as a matrix of second derivatives says; undefined where it leads nowhere lower. */
+  #step(
+    values: readonly number[],
+    now: number,
+    gradient: readonly number[],
+    matrix: readonly number[][],
+  ): readonly number[] | undefined {
+    const move = inverseOf(matrix)?.map((r) => dot(r, gradient));
+    if (move === undefined) return undefined;
+    for (let factor = 1; factor > 1e-4; factor /= 2) {
+      const at = values.map((value, k) => value - factor * (move[k] ?? 0));
+      if (this.#rises.every((r) => this.#sign * dot(r, at) > 0) && this.#cost(at) < now) return at;
+    }
+    return undefined;
+  }
 }
 
 /** The given directions, or those of the last change of the stage's reading. */

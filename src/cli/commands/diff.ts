@@ -20,7 +20,7 @@ import {
   withDark,
 } from "../choices.ts";
 import { type AddCommand, declare, findDetector, findRun } from "../command.ts";
-import { checkFolder } from "../io.ts";
+import { checkFolder, type Io } from "../io.ts";
 import { type PictureText, type PngOptions, viewWords, withPngOptions, withView, writePicture } from "../picture.ts";
 
 interface Options extends ChoiceOptions, DarkOptions, PngOptions {
@@ -68,40 +68,10 @@ export const diff: AddCommand = (program, io) =>
           onProgress: (_, done, total) => update(done, total),
         }),
       );
+      const how = howWords(found, options, darkWords(run, dark, found.done.dark?.shots));
       const stem = options.out?.replace(/\.png$/i, "") ?? fileStem(run, detector, "difference");
-      const when = await whenAndWhere(session, run);
-      const how = [
-        found.done.normaliseBy === null ? "not normalised" : `normalised by ${found.done.normaliseBy}`,
-        darkWords(run, dark, found.done.dark?.shots),
-        ...(found.axes === null ? [] : [viewWords(options.view)]),
-        ...(found.done.pairs === null ? [] : [`paired: ${found.done.pairs}`]),
-      ].join(", ");
-      const counts = `${found.on.tags.length} on − ${found.off.tags.length} off`;
-      const write = (
-        image: Image,
-        what: string,
-        end: string,
-        colours: Partial<PngOptions>,
-        text: Partial<PictureText> = {},
-      ): string =>
-        writePicture(io, image, { ...options, ...colours, out: `${stem}${end}.png` }, "", {
-          title: `${detector.id}, run ${run.number}: ${what}, ${counts}`,
-          lines: [how, when],
-          positions: found.axes ?? undefined,
-          ...text,
-        }).file;
-      const difference = { colourMap: "difference" as const, log: false };
-      const files = {
-        difference: write(found.image, "pumped − unpumped", "", difference),
-        error: write(found.error, "standard error", "-error", { range: undefined }, { isWhole: true }),
-        significance: write(
-          found.significance,
-          "significance",
-          "-significance",
-          { ...difference, range: [-6, 6] },
-          { unit: "σ", isWhole: true },
-        ),
-      };
+      const title = `${detector.id}, run ${run.number}`;
+      const files = writePictures(io, found, options, stem, title, [how, await whenAndWhere(session, run)]);
       const judged = judge(found);
       return {
         json: {
@@ -124,6 +94,47 @@ export const diff: AddCommand = (program, io) =>
       };
     },
   );
+
+/** Difference, standard error and significance as three pictures: their files. */
+function writePictures(
+  io: Io,
+  { image, error, significance, axes, on, off }: DifferencePicture,
+  options: Options,
+  stem: string,
+  title: string,
+  lines: string[],
+): Record<string, string> {
+  const counts = `${on.tags.length} on − ${off.tags.length} off`;
+  const write = (
+    picture: Image,
+    what: string,
+    end: string,
+    colours: Partial<PngOptions>,
+    text: Partial<PictureText> = {},
+  ): string =>
+    writePicture(io, picture, { ...options, ...colours, out: `${stem}${end}.png` }, "", {
+      title: `${title}: ${what}, ${counts}`,
+      lines,
+      positions: axes ?? undefined,
+      ...text,
+    }).file;
+  const difference = { colourMap: "difference" as const, log: false };
+  const sigmas = { ...difference, range: [-6, 6] as [number, number] };
+  return {
+    difference: write(image, "pumped − unpumped", "", difference),
+    error: write(error, "standard error", "-error", { range: undefined }, { isWhole: true }),
+    significance: write(significance, "significance", "-significance", sigmas, { unit: "σ", isWhole: true }),
+  };
+}
+
+function howWords({ done, axes }: DifferencePicture, { view }: Options, dark: string): string {
+  return [
+    done.normaliseBy === null ? "not normalised" : `normalised by ${done.normaliseBy}`,
+    dark,
+    ...(axes === null ? [] : [viewWords(view)]),
+    ...(done.pairs === null ? [] : [`paired: ${done.pairs}`]),
+  ].join(", ");
+}
 
 async function unitOf(run: Run, { done, on }: DifferencePicture, signal: AbortSignal): Promise<string> {
   if (done.normaliseBy === null) return "";
