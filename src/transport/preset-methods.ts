@@ -15,7 +15,12 @@ const preset = v.strictObject({
   ),
 });
 
-/** The rows of the method table for the presets that the server keeps in a file. */
+/** The experiment; where there is no experiment file the source. */
+const owner = name;
+/** What the page shows: what stands behind the # of its address. */
+const place = v.pipe(v.string(), v.startsWith("#/"), v.maxLength(4000));
+
+/** The rows of the method table for the presets and layouts that the server keeps in files. */
 export const presetMethods = {
   "page.presets": row(
     v.strictObject({}),
@@ -34,6 +39,18 @@ export const presetMethods = {
     v.strictObject({}),
     true,
     "Takes a preset off the list; its history stays.",
+  ),
+  "page.layouts": row(
+    v.strictObject({ owner }),
+    v.strictObject({ file: v.string(), layouts: v.array(v.strictObject({ name, place })) }),
+    false,
+    "The layouts of the page that are kept for an experiment.",
+  ),
+  "page.saveLayout": row(
+    v.strictObject({ owner, name, place: v.nullable(place) }),
+    v.strictObject({}),
+    true,
+    "Keeps a layout of the page under a name; `place` null: takes it off the list.",
   ),
 } as const;
 

@@ -244,6 +244,22 @@ describe("the page in Chromium", () => {
     await page.close();
   });
 
+  itInBrowser("keeps named layouts on the server, for all who look", async () => {
+    const { page } = await openPage(browser, sim.address, "steer");
+    await page.getByText("Layout", { exact: true }).click();
+    await page.getByLabel("name of the layout").fill("alignment");
+    await page.getByLabel("name of the layout").press("Enter");
+    await page.getByRole("button", { name: "alignment", exact: true }).waitFor({ timeout: WAIT_MS });
+    // Another browser.
+    const { page: other } = await openPage(browser, sim.address, "runs");
+    await other.getByText("Layout", { exact: true }).click();
+    await other.getByRole("button", { name: "alignment", exact: true }).click({ timeout: WAIT_MS });
+    await untilSeen(other, /Lease of beamline 3/);
+    await other.getByRole("button", { name: "forget the layout alignment" }).click();
+    await expect.poll(() => other.getByText("forget the layout").count()).toBe(0);
+    await Promise.all([page.close(), other.close()]);
+  });
+
   itInBrowser("lets go of what plots have drawn when they are drawn again", async () => {
     const page = await browser.newPage();
     await page.addInitScript(`(() => {

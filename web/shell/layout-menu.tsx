@@ -1,30 +1,49 @@
 import { type FormEvent, useEffect, useState } from "react";
+import { ask, change } from "../server/connection.ts";
 import { hashWith } from "../server/location.ts";
+import { textOf, usePoll } from "../server/use-poll.ts";
+import { Failure } from "./failure.tsx";
 
 /** What is looked at, by the names it was given; "" is where one was last. */
 type Layouts = Readonly<Record<string, string>>;
 
 const PREFIX = "sacla layouts ";
 
+/** Layouts that others have kept are asked for again so often. */
+const EVERY_MS = 30_000;
+
+/** Whether the server keeps layouts, and those of this client. */
+interface Keeping {
+  readonly isOnServer: boolean;
+  readonly canChange: boolean;
+}
+
 /**
- * Layouts of the page: what is looked at stands behind the # of the address, and is kept in this browser for each
- * experiment (without one for each source), so that the next day begins where the last one ended. An address holds no
- * secret, so it can be sent to others.
+ * Layouts of the page: what is looked at stands behind the # of the address. Named ones are kept by the server for each
+ * experiment (without one for each source), where it does not in this browser. The last one is kept in this browser, so
+ * that the next day begins where the last one ended. An address holds no secret, so it can be sent to others.
  */
 export function LayoutMenu({
   source,
   definition,
-}: {
+  ...keeping
+}: Keeping & {
   readonly source: string;
   /** The experiment file as JSON text; null: there is none. */
   readonly definition: string | null;
 }) {
   const owner = nameIn(definition) ?? source;
-  return <Menu key={owner} owner={owner} />;
+  return <Menu key={owner} owner={owner} {...keeping} />;
 }
 
-function Menu({ owner }: { readonly owner: string }) {
+function Menu({ owner, isOnServer, canChange }: Keeping & { readonly owner: string }) {
   const [layouts, setLayouts] = useState<Layouts>(() => read(owner));
+  const [error, setError] = useState<string | null>(null);
+  const shared = usePoll(
+    isOnServer ? async (signal) => await ask("page.layouts", { owner }, signal) : null,
+    EVERY_MS,
+    `layouts ${owner}`,
+  );
   const [link, setLink] = useState<string | null>(null);
   const keep = (next: Layouts): void => {
     localStorage.setItem(PREFIX + owner, JSON.stringify(next));
@@ -47,8 +66,16 @@ function Menu({ owner }: { readonly owner: string }) {
   const add = (event: FormEvent<HTMLFormElement>): void => {
     event.preventDefault();
     const name = String(new FormData(event.currentTarget).get("layout") ?? "").trim();
-    if (name !== "") keep({ ...read(owner), [name]: location.hash || hashWith({}) });
+    const place = location.hash || hashWith({});
+    if (name !== "" && isOnServer && canChange) saveShared(name, place);
+    else if (name !== "") keep({ ...read(owner), [name]: place });
     event.currentTarget.reset();
+  };
+  const saveShared = (name: string, place: string | null): void => {
+    setError(null);
+    change("page.saveLayout", { owner, name, place })
+      .catch((reason: unknown) => setError(textOf(reason)))
+      .finally(() => shared.refresh());
   };
   const copy = (): void => {
     setLink(location.href);
@@ -59,20 +86,24 @@ function Menu({ owner }: { readonly owner: string }) {
     <details className="layouts">
       <summary>Layout</summary>
       <div>
-        <p>of {owner}, kept in this browser</p>
+        {isOnServer ? <p>of {owner}, kept by the server</p> : null}
+        {shared.value?.layouts.map(({ name, place }) => (
+          <Kept
+            key={name}
+            name={name}
+            onShow={() => show(place)}
+            onForget={canChange ? () => saveShared(name, null) : null}
+          />
+        ))}
+        <Failure text={error ?? shared.error} />
+        {isOnServer && names.length === 0 ? null : <p>of {owner}, kept in this browser</p>}
         {names.map((name) => (
-          <p key={name} className="row">
-            <button type="button" onClick={() => show(layouts[name] ?? "")}>
-              {name}
-            </button>
-            <button
-              type="button"
-              aria-label={`forget the layout ${name}`}
-              onClick={() => keep(Object.fromEntries(Object.entries(read(owner)).filter(([other]) => other !== name)))}
-            >
-              ✕
-            </button>
-          </p>
+          <Kept
+            key={name}
+            name={name}
+            onShow={() => show(layouts[name] ?? "")}
+            onForget={() => keep(Object.fromEntries(Object.entries(read(owner)).filter(([other]) => other !== name)))}
+          />
         ))}
         <form className="row" onSubmit={add}>
           <input name="layout" aria-label="name of the layout" placeholder="alignment" maxLength={60} />
@@ -84,6 +115,30 @@ function Menu({ owner }: { readonly owner: string }) {
         {link === null ? null : <input aria-label="link" readOnly value={link} onFocus={(e) => e.target.select()} />}
       </div>
     </details>
+  );
+}
+
+function Kept({
+  name,
+  onShow,
+  onForget,
+}: {
+  readonly name: string;
+  readonly onShow: () => void;
+  /** Null: this client may not. */
+  readonly onForget: (() => void) | null;
+}) {
+  return (
+    <p className="row">
+      <button type="button" onClick={onShow}>
+        {name}
+      </button>
+      {onForget === null ? null : (
+        <button type="button" aria-label={`forget the layout ${name}`} onClick={onForget}>
+          ✕
+        </button>
+      )}
+    </p>
   );
 }
 

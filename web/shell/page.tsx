@@ -99,7 +99,12 @@ function Workspace({ session, onLogOut }: { session: Session; onLogOut: () => vo
           ))}
         </nav>
         {about.value === undefined || (settings.value === undefined && settings.error === undefined) ? null : (
-          <LayoutMenu source={about.value.name} definition={settings.value?.definition ?? null} />
+          <LayoutMenu
+            source={about.value.name}
+            definition={settings.value?.definition ?? null}
+            isOnServer={methods.includes("page.saveLayout")}
+            canChange={session.role === "control"}
+          />
         )}
         <HealthBar
           holder={holder.error === undefined ? holder.value : undefined}
