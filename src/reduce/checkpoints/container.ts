@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { closeSync, fstatSync, openSync, readFileSync, readSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { fileError, SaclaError, show } from "../../core/errors.ts";
 import { isRecord } from "../../core/guards.ts";
 import { replaceFile } from "../../files/index.ts";
@@ -13,6 +13,7 @@ const MARK = "SACLACP";
 const VERSION = 1;
 const START = 12;
 const DIGEST = 32;
+const CHANGED = "it is cut off, or was changed after it was written";
 /** A longer head is that of a damaged file. */
 const LONGEST_HEAD = 1 << 30;
 
@@ -57,17 +58,12 @@ export async function writeContainer(
 
 /** Whether a file is whole, without unpacking it. @throws as {@link readContainer} */
 export function verifyContainer(path: string): void {
-  wholeBytes(path);
+  wholeFile(path);
 }
 
 /** The head alone; whether the file is whole is not looked at. @throws as {@link readContainer} */
 export function readHead(path: string): unknown {
-  let file: number;
-  try {
-    file = openSync(path, "r");
-  } catch (cause) {
-    throw fileError("FILE_NOT_FOUND", "The checkpoint", path, cause);
-  }
+  const file = opened(path);
   try {
     const start = Buffer.alloc(START);
     readSync(file, start, 0, START, 0);
@@ -85,29 +81,52 @@ export function readHead(path: string): unknown {
  * @throws FILE_NOT_FOUND @throws FILE_DAMAGED when it is not a whole one @throws UNSUPPORTED for another version
  */
 export async function readContainer(path: string): Promise<{ readonly head: unknown; readonly content: unknown }> {
-  const { bytes, length } = wholeBytes(path);
-  const { head, content, arrays } = parseHead(path, bytes.subarray(START, START + length));
+  const { head, content, packed } = wholeFile(path);
   const unpacked: (Float64Array | Uint32Array)[] = [];
-  let at = START + length;
-  for (const array of arrays) {
-    unpacked.push(await unpackArray(array, bytes.subarray(at, at + array.bytes)));
-    at += array.bytes;
-  }
+  for (const { array, body } of packed) unpacked.push(await unpackArray(array, body));
   return { head, content: withArrays(content, unpacked) };
 }
 
-function wholeBytes(path: string): { readonly bytes: Buffer; readonly length: number } {
-  let bytes: Buffer;
+/** A file whose digest is right. Each array has memory of its own, so that one that is as it was needs no copy. */
+function wholeFile(path: string): Omit<WholeHead, "arrays"> & { packed: { array: PackedArray; body: Uint8Array }[] } {
+  const file = opened(path);
   try {
-    bytes = readFileSync(path);
+    const { size } = fstatSync(file);
+    const digest = createHash("sha256");
+    const next = (length: number): Buffer => {
+      const bytes = Buffer.allocUnsafeSlow(length);
+      for (let at = 0; at < length; ) {
+        const read = readSync(file, bytes, at, length - at, null);
+        if (read === 0) throw damaged(path, CHANGED);
+        at += read;
+      }
+      return bytes;
+    };
+    const start = next(Math.min(START, size));
+    const text = next(headLength(path, start, size));
+    const { head, content, arrays } = parseHead(path, text, CHANGED);
+    let left = size - START - text.length - DIGEST;
+    for (const part of [start, text]) digest.update(part);
+    const packed = arrays.map((array) => {
+      if (!(array.bytes >= 0 && array.bytes <= left)) throw damaged(path, CHANGED);
+      left -= array.bytes;
+      const body = next(array.bytes);
+      digest.update(body);
+      return { array, body };
+    });
+    if (left !== 0 || !digest.digest().equals(next(DIGEST))) throw damaged(path, CHANGED);
+    return { head, content, packed };
+  } finally {
+    closeSync(file);
+  }
+}
+
+function opened(path: string): number {
+  try {
+    return openSync(path, "r");
   } catch (cause) {
     throw fileError("FILE_NOT_FOUND", "The checkpoint", path, cause);
   }
-  const length = headLength(path, bytes, bytes.length);
-  const end = bytes.length - DIGEST;
-  const digest = createHash("sha256").update(bytes.subarray(0, end)).digest();
-  if (!digest.equals(bytes.subarray(end))) throw damaged(path, "it is cut off, or was changed after it was written");
-  return { bytes, length };
 }
 
 function headLength(path: string, start: Buffer, size: number): number {
@@ -126,14 +145,15 @@ function headLength(path: string, start: Buffer, size: number): number {
   return length;
 }
 
-function parseHead(path: string, text: Buffer): WholeHead {
+function parseHead(path: string, text: Buffer, otherwise = "its head cannot be read"): WholeHead {
   try {
     const whole: unknown = JSON.parse(text.toString("utf8"));
-    if (isRecord(whole) && Array.isArray(whole["arrays"])) return whole as unknown as WholeHead;
+    if (isRecord(whole) && Array.isArray(whole["arrays"]) && whole["arrays"].every(isRecord))
+      return whole as unknown as WholeHead;
   } catch {
     // Said below.
   }
-  throw damaged(path, "its head cannot be read");
+  throw damaged(path, otherwise);
 }
 
 function damaged(path: string, why: string): SaclaError {

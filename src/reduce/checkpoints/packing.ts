@@ -55,7 +55,10 @@ export async function packArray(
   return { head: { type, length: array.length, as, bytes: body.length }, body };
 }
 
-/** @throws FILE_DAMAGED when the bytes are not those of the array */
+/**
+ * @param body - of a raw array its memory is taken, where it has nothing else
+ * @throws FILE_DAMAGED when the bytes are not those of the array
+ */
 export async function unpackArray({ type, length, as, raw }: PackedArray, body: Uint8Array): Promise<StateArray> {
   const Type = type === "u4" ? Uint32Array : Float64Array;
   if (as === "fill") {
@@ -66,8 +69,9 @@ export async function unpackArray({ type, length, as, raw }: PackedArray, body: 
   const bytes = Stored === undefined ? undefined : raw === true ? body : await inflate(body);
   if (Stored === undefined || bytes === undefined || bytes.length !== length * Stored.BYTES_PER_ELEMENT)
     throw new SaclaError("FILE_DAMAGED", `An array of the checkpoint is not the ${length} numbers it says.`);
-  const own = raw === true ? new Uint8Array(bytes) : unplanes(bytes, Stored.BYTES_PER_ELEMENT);
-  const stored = new Stored(own.buffer);
+  const isOwn = raw === true && body.buffer.byteLength === body.length;
+  const own = isOwn ? body : raw === true ? Uint8Array.from(body) : unplanes(bytes, Stored.BYTES_PER_ELEMENT);
+  const stored = new Stored(own.buffer as ArrayBuffer);
   return stored instanceof Type ? stored : Type.from(stored);
 }
 

@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { asImage } from "../../../src/core/ndarray.ts";
 import { showTags, tagRanges, tagsOfRanges } from "../../../src/core/tag-ranges.ts";
+import { readContainer, writeContainer } from "../../../src/reduce/checkpoints/container.ts";
 import { packArray, unpackArray } from "../../../src/reduce/checkpoints/packing.ts";
 import {
   accumulate,
@@ -185,6 +186,16 @@ describe("a checkpoint file", () => {
     expect(() => checkpointHead(join(folder, "nowhere"))).toThrow(expect.objectContaining({ code: "FILE_NOT_FOUND" }));
     writeFileSync(path, Buffer.concat([Buffer.from("SACLACP2"), bytes.subarray(8)]));
     await expect(read()).rejects.toMatchObject({ code: "UNSUPPORTED" });
+  });
+
+  it("takes the memory of a raw array once when it is read", async () => {
+    const path = join(folder, "raw.sacla");
+    const numbers = Float64Array.from({ length: 2 ** 20 }, (_, i) => Math.sqrt(i));
+    await writeContainer(path, { kind: "dark" }, { numbers }, { isRaw: true });
+    const before = process.memoryUsage().arrayBuffers;
+    const { content } = await readContainer(path);
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(1.5 * numbers.byteLength);
+    expect(content).toEqual({ numbers });
   });
 
   it("is small where little was counted: photons of 10 shots in under a hundredth of the memory", async () => {
