@@ -4,6 +4,10 @@ Fractions of a third of the images alternate, so that both see the same load; th
 
     sacla convert 651236 -n 400 --detector MPCCD-2B1-M03-001-1 --signal none -o bench.h5
     sacla python --url bench.h5 -- bench/python.py bench.h5 651236 MPCCD-2B1-M03-001-1
+
+With a run alone: images of all sensors of an octal detector, shot by shot, as the simulated facility draws them.
+
+    sacla python -- bench/python.py 1520000
 """
 
 import statistics
@@ -37,7 +41,23 @@ def average_h5py(path, run, tags, dark):
     return np.mean(images, 0)
 
 
+def octal(run, shots=100):
+    tags = dbpy.read_taglist_byrun(3, run)[:shots]
+    readers = [stpy.StorageReader(f"MPCCD-8N0-3-002-{k}", 3, (run,)) for k in range(1, 9)]
+    buffers = [stpy.StorageBuffer(reader) for reader in readers]
+    began = time.perf_counter()
+    for tag in tags:
+        for reader, buffer in zip(readers, buffers):
+            reader.collect(buffer, tag)
+            buffer.read_det_data(0)
+    seconds = time.perf_counter() - began
+    print(f"octal: {8 * len(tags) / seconds:.0f} sensor images/s")
+
+
 def main():
+    if len(sys.argv) == 2:
+        octal(int(sys.argv[1]))
+        return
     path, run, det_id = sys.argv[1], int(sys.argv[2]), sys.argv[3]
     tags = dbpy.read_taglist_byrun(3, run)[:300]
     dark = np.full((1024, 512), 10, np.float32)
