@@ -14,8 +14,8 @@ function addLanes(at: usize, x: v128): void {
 }
 
 /**
- * Counts the pixels × `perUnit` of each port in its histogram of bins of 1, in two tables of u32 one behind the other that
- * even and odd pixels go to; and adds those below `spot`, and how many they are, to the f64 sums of the block of rows.
+ * Counts the pixels × `perUnit` of each port in its histogram of bins of 1, in two tables of u32 one behind the other
+ * that even and odd pixels go to; and adds those below `spot`, and how many they are, to the f64 sums of the block of rows.
  */
 export function portCountsF32(
   pixels: usize,

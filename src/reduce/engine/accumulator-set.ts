@@ -32,6 +32,8 @@ export class AccumulatorSet {
   readonly histograms: ReadonlyMap<HistogramSpec, HistogramAccumulator>;
   readonly own: ReadonlyMap<OwnStatistic<OwnAccumulator>, OwnAccumulator>;
   readonly #all: readonly Accumulator[];
+  readonly #ofSlices: readonly Accumulator[];
+  readonly #ofImages: readonly OwnAccumulator[];
 
   /** @param isJoint - `sums` and `squares` are one accumulator: the kernel counts both in one go over the images */
   constructor({ pixels, statistics, dark, frame }: AccumulatorSpec, type: PixelType, isJoint: boolean) {
@@ -53,6 +55,9 @@ export class AccumulatorSet {
     );
     const all = [this.sums, this.squares, this.range, ...this.histograms.values(), ...this.own.values()];
     this.#all = [...new Set(all.filter((accumulator) => accumulator !== undefined))];
+    this.#ofImages = [...this.own.values()].filter(({ takesImages }) => takesImages === true);
+    const ofImages: readonly Accumulator[] = this.#ofImages;
+    this.#ofSlices = this.#all.filter((accumulator) => !ofImages.includes(accumulator));
   }
 
   get allocations(): number[] {
@@ -63,8 +68,18 @@ export class AccumulatorSet {
     for (const accumulator of this.#all) accumulator.allocate(kernel, arena);
   }
 
+  /** Whether some of them want whole images. */
+  get takesImages(): boolean {
+    return this.#ofImages.length > 0;
+  }
+
   accumulate(slice: PixelSlice): void {
-    for (const accumulator of this.#all) accumulator.accumulate(slice);
+    for (const accumulator of this.#ofSlices) accumulator.accumulate(slice);
+  }
+
+  /** For those that want whole images. */
+  accumulateImages(images: PixelSlice): void {
+    for (const accumulator of this.#ofImages) accumulator.accumulate(images);
   }
 
   /** To be called before images are accumulated. */

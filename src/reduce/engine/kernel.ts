@@ -222,7 +222,8 @@ export class SensorKernel implements BatchStatistics {
    * @returns whether all of them have whole numbers: others are not in statistics of reducers' own
    */
   accumulate(data: Pixels, first: number, shots: readonly Shot[]): boolean {
-    if (this.#type !== "uint16" || shots.length === 1) {
+    const isElsewhere = this.#whole.takesImages && data.buffer !== this.#buffer;
+    if (this.#type !== "uint16" || shots.length === 1 || isElsewhere) {
       const isWhole = shots.map((shot, k) => this.#accumulateOne(data, first + k, shot));
       return !isWhole.includes(false);
     }
@@ -332,6 +333,10 @@ export class SensorKernel implements BatchStatistics {
       counters.accumulate(piece);
       return true;
     });
+    if (!counters.takesImages) return;
+    const stride = data.BYTES_PER_ELEMENT * this.#pixels;
+    const address = data.byteOffset + first * stride;
+    counters.accumulateImages({ address, images, stride, first: 0, length: this.#pixels });
   }
 
   /** Shows images tile by tile in the memory of the kernel, until told to stop by false; gives whether it was not. */

@@ -14,6 +14,8 @@ export interface OwnStatistic<A extends OwnAccumulator> {
 
 /** Counts the slices of images, one group after another. */
 export interface OwnAccumulator extends Accumulator {
+  /** It looks at pixels together with those around them: its slices are whole images. @default any slices */
+  readonly takesImages?: true;
   /** Told of each image in the order in which they are counted, before its group; to note a 0-D signal. */
   arrive?(shot: Shot): void;
   /** Images of the next group. */

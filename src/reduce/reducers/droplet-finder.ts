@@ -2,9 +2,9 @@ import type { Pixels } from "../../core/ndarray.ts";
 import { Arena, instantiateKernel } from "../../core/wasm.ts";
 import { quantize } from "../engine/exact.ts";
 import { float32From } from "../images/in-place.ts";
-import { kernelBinary } from "../images/kernel-binary.ts";
+import { kernelBinary } from "./kernel-binary.ts";
 
-/** The function of kernels/images.ts that is used here; addresses in bytes. */
+/** The function of kernels/droplets.ts that is used here; addresses in bytes. */
 interface DropletKernel {
   dropletsF32(
     image: number,
@@ -87,6 +87,7 @@ export class DropletFinder {
   ): [photons: number, droplets: number] {
     this.#image.set(pixels);
     this.#spectrum.fill(0);
+    this.#sums.fill(0);
     const entries = this.#kernel.dropletsF32(
       this.#image.byteOffset,
       this.rows,

@@ -1,8 +1,11 @@
-import type { Arena } from "../../core/wasm.ts";
+import type { ImageSpec } from "../../core/shots.ts";
+import { type Arena, instantiateKernel } from "../../core/wasm.ts";
 import type { PixelSlice, ReduceKernel } from "../engine/accumulator.ts";
 import { GROUP } from "../engine/kernel.ts";
+import { KernelDark } from "../engine/kernel-dark.ts";
 import type { OwnAccumulator } from "../engine/statistic.ts";
 import { float32From, TILE } from "../images/in-place.ts";
+import { kernelBinary } from "../images/kernel-binary.ts";
 
 /**
  * An unsigned 16-bit pixel less its dark, as float32, is at least `least` exactly when its stored number is above a
@@ -10,13 +13,24 @@ import { float32From, TILE } from "../images/in-place.ts";
  * one.
  */
 export function haveLimits(least: number, dark: Float64Array | undefined): boolean {
-  if (dark === undefined) return !(0 >= least);
+  return dark === undefined ? !(0 >= least) : !(Math.fround(-lowestOf(dark)) >= least);
+}
+
+/** Of darks; forgotten when the program goes on with something else, because darks can be changed. */
+const lowests = new Map<Float64Array, number>();
+
+/** The least level: a pass asks more than once, and to look takes longer than to count an image. */
+function lowestOf(dark: Float64Array): number {
+  const known = lowests.get(dark);
+  if (known !== undefined) return known;
   let lowest = Infinity;
   for (let i = 0; i < dark.length; i++) {
     const level = dark[i] ?? NaN;
     if (level < lowest) lowest = level;
   }
-  return !(Math.fround(-lowest) >= least);
+  if (lowests.size === 0) queueMicrotask(() => lowests.clear());
+  lowests.set(dark, lowest);
+  return lowest;
 }
 
 /** The least number that is at least `least` once it is rounded to float32. */
@@ -111,24 +125,52 @@ export class ImageTotals {
   }
 }
 
-/** How many pixels of each image are lit. */
+/** The function of kernels/images.ts that is used here; addresses in bytes. */
+interface PeakKernel {
+  peaksU16(
+    pixels: number,
+    first: number,
+    last: number,
+    rows: number,
+    columns: number,
+    dark: number,
+    limits: number,
+    snr: number,
+  ): number;
+}
+
+/** How many pixels of each image are lit, and how many of them are peaks when those are looked for. */
 export class LitCounts implements OwnAccumulator {
+  readonly takesImages?: true;
+  readonly #rows: number;
+  readonly #columns: number;
+  readonly #snr: number | undefined;
   readonly #limits: PixelLimits;
   readonly #totals = new ImageTotals();
-  #kernel: ReduceKernel | undefined;
+  readonly #dark: KernelDark;
+  readonly #peaks: number[] = [];
+  #kernel: (ReduceKernel & PeakKernel) | undefined;
 
-  constructor(threshold: number, dark: Float64Array | undefined, pixels: number) {
-    this.#limits = new PixelLimits(threshold, dark, pixels);
+  /** @param snr - of peaks; undefined when they are not looked for */
+  constructor(threshold: number, snr: number | undefined, dark: Float64Array | undefined, frame: ImageSpec) {
+    this.#rows = frame.rows;
+    this.#columns = frame.columns;
+    this.#snr = snr;
+    if (snr !== undefined) this.takesImages = true;
+    this.#limits = new PixelLimits(threshold, dark, frame.rows * frame.columns);
+    this.#dark = new KernelDark(snr === undefined ? undefined : dark);
   }
 
   get allocations(): number[] {
-    return [...this.#limits.allocations, ...this.#totals.allocations];
+    return [...this.#limits.allocations, ...this.#totals.allocations, this.#dark.bytes];
   }
 
   allocate(kernel: ReduceKernel, arena: Arena): void {
-    this.#kernel = kernel;
+    const ofImages = instantiateKernel(kernelBinary, arena.memory) as unknown as PeakKernel;
+    this.#kernel = { ...kernel, ...ofImages };
     this.#limits.allocate(kernel, arena);
     this.#totals.allocate(arena);
+    this.#dark.allocate(arena);
   }
 
   begin(images: number): void {
@@ -136,15 +178,34 @@ export class LitCounts implements OwnAccumulator {
   }
 
   accumulate({ address, images, stride, first, length }: PixelSlice): void {
-    this.#kernel?.countsU16(address, images, stride, length, this.#limits.addressOf(first), this.#totals.address);
+    const limits = this.#limits.addressOf(first);
+    this.#kernel?.countsU16(address, images, stride, length, limits, this.#totals.address);
+    if (this.#snr === undefined) return;
+    const [rows, columns, dark] = [this.#rows, this.#columns, this.#dark.addressOf(0)];
+    const peaks = new Float64Array(images);
+    // A few rows of all images: their part of the dark stays in the cache.
+    const step = Math.ceil(TILE / columns);
+    for (let row = 0; row < rows; row += step)
+      for (let k = 0; k < images; k++) {
+        const image = address + k * stride;
+        const found = this.#kernel?.peaksU16(image, row, row + step, rows, columns, dark, limits, this.#snr);
+        peaks[k] = (peaks[k] ?? 0) + (found ?? NaN);
+      }
+    this.#peaks.push(...peaks);
   }
 
   clear(): void {
     this.#totals.clear();
+    this.#peaks.length = 0;
   }
 
   /** Image by image. */
   get counts(): readonly number[] {
     return this.#totals.values;
+  }
+
+  /** The same of peaks; empty when they are not looked for. */
+  get peaks(): readonly number[] {
+    return this.#peaks;
   }
 }

@@ -12,6 +12,7 @@ import {
   covariance,
   createStack,
   defineReducer,
+  droplets,
   findPeaks,
   hits,
   minMax,
@@ -321,6 +322,9 @@ describe("reducers that the kernel knows", () => {
     along: projections(),
     rings: radialProfile(base),
     lit: hits({ threshold: 60.5, minPixels: 1 }),
+    peaks: hits({ threshold: 60.5, minPeaks: 1, snr: 1 }),
+    // A seventh of the pixels belongs to droplets.
+    droplets: droplets({ aduPerPhoton: 400, seed: 2.4, low: 2.2 }),
     photons: photonCounts({ aduPerPhoton: 77.7 }),
     withI0: covariance({ equipId: "i0", scale: 100 }),
     perI0: normalised({ equipId: "i0", reference: 0.7 }),
@@ -340,7 +344,8 @@ describe("reducers that the kernel knows", () => {
     const counts = { ...photonCounts({ aduPerPhoton: 77.7 }), add: never };
     const images = createStack([9, rows, columns], "float32");
     images.data.set(stack.data.subarray(0, images.data.length));
-    const { photons } = await reduce(shotsFrom({ P: images }), { photons: counts }, darks);
+    const spots = { peaks: { ...asked.peaks, add: never }, droplets: { ...asked.droplets, add: never } };
+    const { photons } = await reduce(shotsFrom({ P: images }), { photons: counts, ...spots }, darks);
     const { same } = await reduce(shotsFrom({ P: stack }), { same: photonCounts({ aduPerPhoton: 77.7 }) }, darks);
     expect(of(photons, "P").perShot).toEqual(of(same, "P").perShot.slice(0, 9));
   });
