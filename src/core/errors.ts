@@ -235,7 +235,8 @@ export const errorCatalogue = {
   },
   NO_RINGS: {
     facility: false,
-    meaning: "The picture shows too few points of the calibrant's rings to find the geometry from.",
+    meaning:
+      "The picture shows too few points of the calibrant's rings to find the geometry from, or mostly other rings.",
     next:
       "Look at the picture; give a nearer distance and centre, the right calibrant and photon energy, " +
       "or more shots.",

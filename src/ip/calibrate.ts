@@ -8,7 +8,7 @@ import type { PerSensor, SensorMask } from "./pixels.ts";
 import { fromBeamCentre, labPlaces, type RingGeometry } from "./ring-geometry.ts";
 import { type RingImages, type RingPixels, ringPixels } from "./ring-pixels.ts";
 import { measureRings, type NearPixels, pixelsNearRings, type RingPoint } from "./ring-points.ts";
-import { searchRings, searchTilted } from "./ring-search.ts";
+import { distancesOf, searchCentre, searchTilted, shareOnRings } from "./ring-search.ts";
 
 export interface CalibrateOptions {
   /** Information of every sensor. */
@@ -17,7 +17,7 @@ export interface CalibrateOptions {
   readonly calibrant: Calibrant;
   /** Taken as exact: 0.01 % of energy is as much of the distance. */
   readonly photonEnergyEv: number;
-  /** Roughly, within 15 %. */
+  /** Roughly, within 20 %. */
   readonly distanceMm: number;
   /** Where the beam hits, within 5 mm; µm in the frame of the detector API. @default x 0, y 0 */
   readonly centreUm?: { readonly x: number; readonly y: number } | undefined;
@@ -59,6 +59,8 @@ const OUTLIER = 5;
 const CAUCHY = 2.385;
 const ROUNDS = 25;
 const ROUGH_ROUNDS = 4;
+/** So many points more than parameters: fewer do not tell their scatter. */
+const SPARE = 10;
 /** Points that scatter by more than so much of their errors are not described. */
 const BAD_SCATTER = 2;
 /** Pixels looked at lie within this of a ring's window, radians: the geometry may move as far before they are new. */
@@ -93,9 +95,11 @@ export function calibrate(images: RingImages, options: CalibrateOptions): RingCa
     y: asFinite("centreUm.y", centreUm.y),
     distanceUm: 1000 * asFinite("distanceMm", options.distanceMm, Number.MIN_VALUE),
   };
-  const blocks = (sizeUm: number): RingPixels => ringPixels(images, options, sizeUm);
-  const upright = searchRings(blocks, angles, begin);
-  const fitted = fitFrom(blocks, angles, tilt, upright, () => searchTilted(blocks, angles, upright));
+  const blocks = remembered(ringPixels(images, options));
+  const fitted = findRings(blocks, angles, tilt, begin);
+  const { share, at } = shareOnRings(blocks(200), angles, fitted.parameters);
+  if (share < 0.5)
+    throw noRings(`most of what stands out is where ${options.calibrant} has no ring, as at 2θ ${degrees(at)}`);
   const { parameters } = fitted;
   const [x = NaN, y = NaN] = parameters;
   const error = (k: number): number => Math.sqrt(fitted.covariance[k]?.[k] ?? 0);
@@ -119,29 +123,99 @@ export function calibrate(images: RingImages, options: CalibrateOptions): RingCa
 
 type Fitted = RoundResult & { readonly parameters: readonly number[] };
 
-/** Fits from an upright geometry, and from a tilted one when that does not find the rings. */
+interface Begin {
+  readonly x: number;
+  readonly y: number;
+  readonly distanceUm: number;
+}
+
+function findRings(blocks: (sizeUm: number) => RingPixels, angles: readonly number[], tilt: boolean, begin: Begin) {
+  const { x, y } = searchCentre(blocks, begin);
+  const starts = distancesOf(blocks, angles, { x, y }, begin.distanceUm).map((um) => [x, y, um, 0, 0]);
+  try {
+    return fitFrom(blocks, angles, tilt, starts);
+  } catch (error) {
+    throw outOfReach(error, blocks(400), angles, begin);
+  }
+}
+
+/** The same refusal, or the reason when no ring lies on the detector. */
+function outOfReach(error: unknown, { x, y }: RingPixels, [innermost = NaN]: readonly number[], begin: Begin): unknown {
+  const reach = x.reduce((most, px, i) => Math.max(most, Math.hypot(px - begin.x, (y[i] ?? NaN) - begin.y)), 0);
+  const radius = begin.distanceUm * Math.tan(innermost);
+  if (!isSaclaError(error, "NO_RINGS") || (innermost < Math.PI / 2 && radius < reach)) return error;
+  return noRings(
+    `the innermost ring is at 2θ ${degrees(innermost)}, at the distance given ${(radius / 1000).toFixed(0)} mm ` +
+      `from the beam, and the pixels reach ${(reach / 1000).toFixed(0)} mm`,
+  );
+}
+
+function degrees(angle: number): string {
+  return `${(angle * DEGREES).toFixed(1)}°`;
+}
+
+/** Each size once. */
+function remembered(blocks: (sizeUm: number) => RingPixels): (sizeUm: number) => RingPixels {
+  const known = new Map<number, RingPixels>();
+  return (sizeUm) => {
+    const pixels = known.get(sizeUm) ?? blocks(sizeUm);
+    known.set(sizeUm, pixels);
+    return pixels;
+  };
+}
+
+/** Fits from the best of some upright geometries, and from a tilted one when none of them finds the rings. */
 function fitFrom(
   blocks: (sizeUm: number) => RingPixels,
   angles: readonly number[],
   tilt: boolean,
-  upright: readonly number[],
-  tilted: () => readonly number[],
+  starts: readonly (readonly number[])[],
 ): Fitted {
   let [first, why]: [Fitted | undefined, unknown] = [undefined, undefined];
   try {
-    first = fitRounds(blocks, angles, tilt, upright);
+    first = fitRounds(blocks, angles, tilt, bestOf(blocks, angles, tilt, starts));
   } catch (error) {
     if (!tilt || !isSaclaError(error, "NO_RINGS")) throw error;
     why = error;
   }
   if (first !== undefined && (!tilt || first.scatter < BAD_SCATTER)) return first;
   try {
-    const second = fitRounds(blocks, angles, tilt, tilted());
+    const second = fitRounds(blocks, angles, tilt, searchTilted(blocks, angles, starts[0] ?? []));
     return first !== undefined && first.scatter < second.scatter ? first : second;
   } catch (error) {
     if (first !== undefined && isSaclaError(error, "NO_RINGS")) return first;
     throw why ?? error;
   }
+}
+
+/** The start from which a few rounds in blocks find the rings that stand out most. */
+function bestOf(
+  blocks: (sizeUm: number) => RingPixels,
+  angles: readonly number[],
+  tilt: boolean,
+  starts: readonly (readonly number[])[],
+): readonly number[] {
+  const windows = widest(angles);
+  let [best, most, why]: [readonly number[] | undefined, number, unknown] = [undefined, 0, undefined];
+  for (const start of starts) {
+    const view = nearView(blocks(100), angles, windows);
+    try {
+      let parameters = start;
+      let strength = 0;
+      for (let round = 0; round < 3; round++) {
+        const { points } = measureRings(view.near(parameters), geometryOfParameters(parameters), angles, windows);
+        const { steps, used } = improve(points, parameters, angles, tilt);
+        parameters = parameters.map((value, k) => value + (steps[k] ?? 0));
+        strength = used.reduce((sum, { significance }) => sum + significance ** 2, 0);
+      }
+      if (strength > most) [best, most] = [parameters, strength];
+    } catch (error) {
+      if (!isSaclaError(error, "NO_RINGS")) throw error;
+      why ??= error;
+    }
+  }
+  if (best === undefined) throw why;
+  return best;
 }
 
 /** Rounds of measuring the rings and fitting, until the geometry stays. */
@@ -191,7 +265,9 @@ function improve(
 ) {
   const count = tilt ? 5 : 3;
   const rings = new Set(points.map(({ ring }) => ring));
-  if (points.length < 4 * count || (tilt && rings.size < 2))
+  if (tilt && rings.size === 1 && points.length >= 12)
+    throw noRings("a single ring stands out, which does not tell a tilt from the centre");
+  if (points.length < count + SPARE || (tilt && rings.size < 2))
     throw noRings(`${points.length} points stand out on ${rings.size} rings of ${angles.length}`);
   const slopesAt = slopesWith(parameters, count);
   const rows = points.map((point) => slopesAt(point).map((slope) => slope / point.error));

@@ -1,5 +1,5 @@
 import { dot, inverseOf, normalOf, solveRows } from "../core/solve-rows.ts";
-import { labPlaces, type RingGeometry } from "./ring-geometry.ts";
+import { beamCentre, labPlaces, polarisationWeight, type RingGeometry, relativeSolidAngle } from "./ring-geometry.ts";
 import type { RingPixels } from "./ring-pixels.ts";
 
 /** A point on a ring: where it is, and how far from the ring's angle under the geometry it was measured with. */
@@ -12,12 +12,16 @@ export interface RingPoint {
   readonly off: number;
   /** Standard error of `off`, but for a factor that all points have in common. */
   readonly error: number;
+  /** Height of the peak in standard errors. */
+  readonly significance: number;
 }
 
 const SECTORS = 36;
 const BINS = 30;
 /** A sector's peak must stand out of the noise by this many standard errors. */
 const SIGNIFICANT = 5;
+/** The noise of a sector is taken from its own fit and from that of all, which counts as so many bins. */
+const COMMON = 20;
 
 /** Pixels near rings, and the azimuthal sector of each; it is known well enough from a geometry nearly right. */
 export interface NearPixels extends RingPixels {
@@ -33,8 +37,9 @@ interface NearRing {
 }
 
 /**
- * Measures where the rings are: in each of 36 azimuthal sectors of each ring the 2θ of the peak, by linear least
- * squares of peak, shift of the peak, level and slope; the peak's width is that of the whole ring.
+ * Measures where the rings are: in each of 36 sectors of the azimuths seen (or in some together, where one does not stand
+ * out) of each ring the 2θ of the peak, by linear least squares of peak, shift of the peak, level and slope; the peak's
+ * width is that of the whole ring.
  * @param windows - half-width of the window about each ring, radians; 0 leaves a ring out
  * @returns the points that stand out, and the width (rms, radians) of each ring
  */
@@ -45,35 +50,82 @@ export function measureRings(
   windows: readonly number[],
 ): { readonly points: RingPoint[]; readonly widths: number[] } {
   const near = collect(pixels, geometry, angles, windows);
-  const widths: number[] = [];
-  const all: (RingPoint & { readonly height: number; readonly heightError: number })[] = [];
-  let [chiSquare, free] = [0, 0];
-  for (const [ring, { sum, count, places }] of near.entries()) {
+  const rings = near.map((sums, ring): MeasuredRing | undefined => {
     const window = windows[ring] ?? 0;
     const at = Float64Array.from({ length: BINS }, (_, k) => ((2 * k + 1) / BINS - 1) * window);
-    const whole = window === 0 ? undefined : wholeRing(sum, count, at, window);
-    widths.push(whole?.width ?? 0);
-    if (whole === undefined) continue;
-    for (let sector = 0; sector < SECTORS; sector++) {
-      const [n, x, y] = places.subarray(3 * sector);
-      const found = sectorPeak(
-        sum.subarray(sector * BINS, (sector + 1) * BINS),
-        count.subarray(sector * BINS, (sector + 1) * BINS),
-        at,
-        whole,
-      );
-      if (found === undefined || n === undefined || x === undefined || y === undefined || n < 20) continue;
-      chiSquare += found.chiSquare;
-      free += found.free;
-      all.push({ ring, x: x / n, y: y / n, ...found });
-    }
-  }
+    const whole = window === 0 ? undefined : wholeRing(sums.sum, sums.count, at, window);
+    if (whole === undefined) return undefined;
+    const fitOf = (from: number, to: number): SectorFit | undefined => sectorFit(sums, at, whole, from, to);
+    return { whole, fitOf, single: Array.from({ length: SECTORS }, (_, sector) => fitOf(sector, sector + 1)) };
+  });
   // The noise of the pixels is not known beforehand: it is what the fits leave.
-  const noise = Math.sqrt(chiSquare / Math.max(1, free));
-  const points = all
-    .filter(({ height, heightError }) => height > SIGNIFICANT * noise * heightError)
-    .map(({ ring, x, y, off, error }) => ({ ring, x, y, off, error: noise * error }));
-  return { points, widths };
+  let [chiSquare, free] = [0, 0];
+  for (const fit of rings.flatMap((ring) => ring?.single ?? [])) {
+    chiSquare += fit?.chiSquare ?? 0;
+    free += fit?.free ?? 0;
+  }
+  const noise = chiSquare / Math.max(1, free);
+  const fallsAt = fallOfRings(geometry);
+  const points = rings.flatMap((measured, ring) => {
+    if (measured === undefined) return [];
+    return seenOf(measured, noise).map(({ x, y, off, error, significance }): RingPoint => {
+      const shift = measured.whole.width ** 2 * fallsAt(x, y);
+      return { ring, x, y, off: off - shift, error, significance };
+    });
+  });
+  return { points, widths: rings.map((measured) => measured?.whole.width ?? 0) };
+}
+
+interface MeasuredRing {
+  readonly whole: WholeRing;
+  readonly single: readonly (SectorFit | undefined)[];
+  /** The peak of some neighbouring sectors together. */
+  readonly fitOf: (from: number, to: number) => SectorFit | undefined;
+}
+
+/** The sectors of a ring that stand out; of the others what stands out in groups of 2, 4, and 12. */
+function seenOf({ single, fitOf }: MeasuredRing, noise: number) {
+  const seen: (SectorFit & { readonly significance: number })[] = [];
+  const isOpen = new Uint8Array(SECTORS).fill(1);
+  for (const group of [1, 2, 4, 12])
+    for (let first = 0; first < SECTORS; first += group) {
+      // A group without those that are seen already.
+      let from = first;
+      for (let to = first; to <= first + group; to++) {
+        if (to < first + group && isOpen[to] === 1) continue;
+        const fit = to === from ? undefined : group === 1 ? single[from] : fitOf(from, to);
+        if (fit !== undefined) {
+          const scale = Math.sqrt((fit.chiSquare + COMMON * noise) / (fit.free + COMMON));
+          const significance = fit.height / (scale * fit.heightError);
+          if (significance > SIGNIFICANT) {
+            seen.push({ ...fit, error: scale * fit.error, significance });
+            isOpen.fill(0, from, to);
+          }
+        }
+        from = to + 1;
+      }
+    }
+  return seen;
+}
+
+/**
+ * A function for the slope over 2θ (per radian) of the logarithm of what solid angle and SACLA's horizontal
+ * polarisation leave of the light, at a place. A bell of variance σ² on such a slope has its peak σ² · slope further out.
+ */
+function fallOfRings(geometry: RingGeometry): (x: number, y: number) => number {
+  const centre = beamCentre(geometry);
+  const [toLab, solidAngle, polarised] = [labPlaces(geometry), relativeSolidAngle(geometry), polarisationWeight()];
+  const place = { x: 0, y: 0, z: 0 };
+  return (x, y) => {
+    // A line through the beam on the detector is a line of one azimuth.
+    const [outer = [], inner = []] = [1.001, 0.999].map((part) => {
+      const [px, py] = [centre.x + part * (x - centre.x), centre.y + part * (y - centre.y)];
+      toLab(px, py, place);
+      const angle = Math.atan2(Math.sqrt(place.x * place.x + place.y * place.y), place.z);
+      return [angle, Math.log(solidAngle(px, py) * polarised(place))];
+    });
+    return ((outer[1] ?? NaN) - (inner[1] ?? NaN)) / ((outer[0] ?? NaN) - (inner[0] ?? NaN));
+  };
 }
 
 function collect(
@@ -135,7 +187,7 @@ export function pixelsNearRings(
   const toLab = labPlaces(geometry);
   const place = { x: 0, y: 0, z: 0 };
   const kept = new Uint32Array(x.length);
-  const sector = new Uint8Array(x.length);
+  const turns = new Float64Array(x.length);
   let length = 0;
   for (let i = 0; i < x.length; i++) {
     toLab(x[i] ?? NaN, y[i] ?? NaN, place);
@@ -143,16 +195,34 @@ export function pixelsNearRings(
     const tangent = Math.sqrt(across) / (place.z + Math.sqrt(across + place.z * place.z));
     const cell = Math.min(isNear.length - 1, Math.floor(tangent / TANGENT_STEP));
     if (isNear[cell] !== 1) continue;
-    const turn = Math.atan2(place.y, place.x) / (2 * Math.PI) + 0.5;
-    sector[length] = Math.min(SECTORS - 1, Math.floor(turn * SECTORS));
+    turns[length] = Math.atan2(place.y, place.x) / (2 * Math.PI) + 0.5;
     kept[length++] = i;
+  }
+  const [begin, span] = turnsSeen(turns.subarray(0, length));
+  const sector = new Uint8Array(length);
+  for (let k = 0; k < length; k++) {
+    const turn = ((turns[k] ?? 0) - begin + 1) % 1;
+    sector[k] = Math.min(SECTORS - 1, Math.floor((turn / span) * SECTORS));
   }
   const pick = (all: Float64Array): Float64Array => {
     const picked = new Float64Array(length);
     for (let k = 0; k < length; k++) picked[k] = all[kept[k] ?? 0] ?? NaN;
     return picked;
   };
-  return { x: pick(x), y: pick(y), value: pick(value), sector: sector.subarray(0, length) };
+  return { x: pick(x), y: pick(y), value: pick(value), sector };
+}
+
+/** Where azimuths (in turns) begin that are seen, and how far they go: all but the widest gap. */
+function turnsSeen(turns: Float64Array): readonly [begin: number, span: number] {
+  const cells = 720;
+  const isSeen = new Uint8Array(cells);
+  for (const turn of turns) isSeen[Math.min(cells - 1, Math.floor(turn * cells))] = 1;
+  let [begin, widest, gap] = [0, 0, 0];
+  for (let k = 0; k < 2 * cells; k++) {
+    gap = isSeen[k % cells] === 1 ? 0 : gap + 1;
+    if (gap > widest && gap <= cells) [begin, widest] = [((k + 1) % cells) / cells, gap];
+  }
+  return [begin, 1 - widest / cells];
 }
 
 const TANGENT_STEP = 1e-4;
@@ -241,27 +311,49 @@ function weightedLine(at: Float64Array, weights: Float64Array) {
   };
 }
 
-function sectorPeak(sum: Float64Array, count: Float64Array, at: Float64Array, { width, model }: WholeRing) {
-  const used = Array.from(at, (_, k) => k).filter((k) => (count[k] ?? 0) > 0);
+/** A peak in one or some sectors of a ring. */
+interface SectorFit extends Pick<RingPoint, "x" | "y" | "off" | "error"> {
+  readonly height: number;
+  readonly heightError: number;
+  readonly chiSquare: number;
+  readonly free: number;
+}
+
+function sectorFit(
+  { sum, count, places }: NearRing,
+  at: Float64Array,
+  { width, model }: WholeRing,
+  from: number,
+  to: number,
+): SectorFit | undefined {
+  const total = (all: Float64Array, each: number, k: number): number => {
+    let value = 0;
+    for (let sector = from; sector < to; sector++) value += all[sector * each + k] ?? 0;
+    return value;
+  };
+  const n = total(places, 3, 0);
+  if (n < 20) return undefined;
+  const counts = Float64Array.from(at, (_, k) => total(count, BINS, k));
+  const used = Array.from(at, (_, k) => k).filter((k) => (counts[k] ?? 0) > 0);
   // Gaps must leave the peak and the level at both sides.
   const inside = used.filter((k) => Math.abs(at[k] ?? NaN) < 1.5 * width);
   const peak = Array.from(at).filter((x) => Math.abs(x) < 1.5 * width);
   if (used.length < 0.6 * BINS || inside.length < 0.8 * peak.length) return undefined;
-  const rows = used.map((k) => {
-    const x = at[k] ?? NaN;
-    const bell = gauss(x, width);
-    return [bell, (bell * x) / width, 1, x / width];
-  });
-  const variances = used.map((k) => (model[k] ?? NaN) / (count[k] ?? NaN));
   const found = weightedFit(
-    rows,
-    used.map((k) => (sum[k] ?? NaN) / (count[k] ?? NaN)),
-    variances,
+    used.map((k) => {
+      const x = at[k] ?? NaN;
+      const bell = gauss(x, width);
+      return [bell, (bell * x) / width, 1, x / width];
+    }),
+    used.map((k) => total(sum, BINS, k) / (counts[k] ?? NaN)),
+    used.map((k) => (model[k] ?? NaN) / (counts[k] ?? NaN)),
   );
   if (found === undefined) return undefined;
   const [height = NaN, moved = NaN] = found.solution;
   const errors = found.variances.map(Math.sqrt);
   return {
+    x: total(places, 3, 1) / n,
+    y: total(places, 3, 2) / n,
     off: (moved / height) * width,
     error: Math.abs((errors[1] ?? NaN) / height) * width,
     height,

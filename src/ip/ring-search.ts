@@ -5,17 +5,14 @@ import type { RingPixels } from "./ring-pixels.ts";
 const NEIGHBOURS = 5;
 
 /**
- * A rough centre of rings and their distance, before anything is fitted: the centre at which the radial profile is
- * sharpest, coarse to fine, then the distance at which the rings of the calibrant lie on its peaks.
+ * A rough centre of rings, before anything is fitted: where the radial profile is sharpest, coarse to fine.
  * @param blocks - means over blocks of about this size
- * @param angles - 2θ of the rings, radians
- * @returns centre x and y and distance in µm, to some 100 µm and 0.2 %; rot1 and rot2, 0
+ * @returns µm, to some 100 µm
  */
-export function searchRings(
+export function searchCentre(
   blocks: (sizeUm: number) => RingPixels,
-  angles: readonly number[],
-  begin: { readonly x: number; readonly y: number; readonly distanceUm: number },
-): number[] {
+  begin: { readonly x: number; readonly y: number },
+): { readonly x: number; readonly y: number } {
   const [coarse, fine] = [blocks(400), blocks(200)];
   let centre = { x: begin.x, y: begin.y };
   for (const [step, reach, pixels] of [
@@ -34,7 +31,7 @@ export function searchRings(
       }
     }
   }
-  return [centre.x, centre.y, distanceOf(fine, angles, centre, begin.distanceUm), 0, 0];
+  return centre;
 }
 
 /** First steps of the search with a tilt: centre x and y and distance in µm, rot1 and rot2 in degrees. */
@@ -77,8 +74,8 @@ export function searchTilted(
 
 const ANGLE_STEP = 0.003;
 
-/** How much brighter the rings are than what lies beside them, at a geometry. */
-function ringScore({ x, y, value }: RingPixels, angles: readonly number[], parameters: readonly number[]): number {
+/** How much brighter than what lies beside it each bin of 2θ is, at a geometry. */
+function angleContrasts({ x, y, value }: RingPixels, parameters: readonly number[]) {
   const [x0 = NaN, y0 = NaN, distanceUm = NaN, rot1Deg = NaN, rot2Deg = NaN] = parameters;
   const geometry = fromBeamCentre({ centreUm: { x: x0, y: y0 }, distanceMm: distanceUm / 1000, rot1Deg, rot2Deg });
   const toLab = labPlaces(geometry);
@@ -92,7 +89,12 @@ function ringScore({ x, y, value }: RingPixels, angles: readonly number[], param
     sum[bin] = (sum[bin] ?? 0) + (value[i] ?? 0);
     count[bin] = (count[bin] ?? 0) + 1;
   }
-  const contrast = contrastOf(sum, count);
+  return { contrast: contrastOf(sum, count), count };
+}
+
+/** How much brighter the rings are than what lies beside them, at a geometry. */
+function ringScore(pixels: RingPixels, angles: readonly number[], parameters: readonly number[]): number {
+  const { contrast, count } = angleContrasts(pixels, parameters);
   let score = 0;
   for (const angle of angles) {
     const at = angle / ANGLE_STEP - 0.5;
@@ -105,6 +107,34 @@ function ringScore({ x, y, value }: RingPixels, angles: readonly number[], param
       score += part * (contrast[k] ?? 0) * Math.sqrt(count[k] ?? 0);
   }
   return score;
+}
+
+/** Noise of a bin below which it is no ring. */
+const STRANGE = 8;
+
+/**
+ * What stands out in the picture beyond 0.7 of the innermost ring: how much of it lies on rings of the calibrant, as a
+ * part of all, and 2θ (radians) of the most that does not.
+ */
+export function shareOnRings(pixels: RingPixels, angles: readonly number[], parameters: readonly number[]) {
+  const { contrast, count } = angleContrasts(pixels, parameters);
+  const heights = contrast.map((value, k) => value * Math.sqrt(count[k] ?? 0));
+  const sizes = heights
+    .filter((value) => value !== 0)
+    .map(Math.abs)
+    .sort();
+  const noise = (sizes[sizes.length >> 1] ?? 0) / 0.6745;
+  let [on, off, most, at] = [0, 0, 0, NaN];
+  for (const [k, height] of heights.entries()) {
+    const angle = (k + 0.5) * ANGLE_STEP;
+    if (height < STRANGE * noise || angle < 0.7 * (angles[0] ?? 0)) continue;
+    if (angles.some((ring) => Math.abs(ring - angle) < 2.5 * ANGLE_STEP)) on += height;
+    else {
+      off += height;
+      if (height > most) [most, at] = [height, angle];
+    }
+  }
+  return { share: on + off === 0 ? 1 : on / (on + off), at };
 }
 
 /** Σ n (mean − level of the neighbours)² over radial bins. */
@@ -126,37 +156,66 @@ function contrasts({ x, y, value }: RingPixels, centre: { x: number; y: number }
   return { contrast: contrastOf(sum, count), count };
 }
 
-/** Mean of each bin less that of its neighbourhood; 0 where there is too little. */
+/** Mean of each bin less the line through its neighbourhood; 0 where there is too little. */
 function contrastOf(sum: Float64Array, count: Float64Array): Float64Array {
   return sum.map((own, k) => {
-    let [s, n] = [0, 0];
-    for (let j = Math.max(0, k - NEIGHBOURS); j <= Math.min(sum.length - 1, k + NEIGHBOURS); j++) {
-      s += sum[j] ?? 0;
-      n += count[j] ?? 0;
+    if ((count[k] ?? 0) < 20) return 0;
+    let [n, s, nx, nxx, sx] = [0, 0, 0, 0, 0];
+    for (let x = -NEIGHBOURS; x <= NEIGHBOURS; x++) {
+      const [c, v] = [count[k + x] ?? 0, sum[k + x] ?? 0];
+      n += c;
+      s += v;
+      nx += c * x;
+      nxx += c * x * x;
+      sx += v * x;
     }
-    return (count[k] ?? 0) < 20 ? 0 : own / (count[k] ?? 1) - s / n;
+    const spread = n * nxx - nx * nx;
+    const slope = spread > 0 ? (n * sx - nx * s) / spread : 0;
+    return own / (count[k] ?? 1) - (s - slope * nx) / n;
   });
 }
 
-/** The distance, within 15 % of the one to begin with, at which contrast on the rings is largest. */
-function distanceOf(
-  pixels: RingPixels,
+/** How far the distance may be from the one to begin with. */
+const FAR = 0.3;
+const DISTANCES = 5;
+
+/**
+ * Distances at which the rings of the calibrant lie on rings of the picture, the best first. A few chance hits are no
+ * match: each ring counts by the root of its contrast, and rings that do not show count against the distance.
+ */
+export function distancesOf(
+  blocks: (sizeUm: number) => RingPixels,
   angles: readonly number[],
-  centre: { x: number; y: number },
+  centre: { readonly x: number; readonly y: number },
   begin: number,
-): number {
+): number[] {
   const binUm = 100;
-  const { contrast, count } = contrasts(pixels, centre, binUm);
-  let [best, found] = [-Infinity, begin];
-  for (let k = -150; k <= 150; k++) {
-    const distance = begin * (1 + k / 1000);
-    let score = 0;
+  const { contrast, count } = contrasts(blocks(200), centre, binUm);
+  const tried = Array.from({ length: 2000 * FAR + 1 }, (_, k) => begin * (1 - FAR + k / 1000));
+  const scores = tried.map((distance) => {
+    let [score, rings] = [0, 0];
     for (const angle of angles) {
       if (angle >= 1.3) break;
       const bin = Math.floor((distance * Math.tan(angle)) / binUm);
-      for (let j = bin - 1; j <= bin + 1; j++) score += (contrast[j] ?? 0) * Math.sqrt(count[j] ?? 0);
+      let [sum, n] = [0, 0];
+      for (let j = bin - 1; j <= bin + 1; j++) {
+        sum += (contrast[j] ?? 0) * (count[j] ?? 0);
+        n += count[j] ?? 0;
+      }
+      if (n < 60) continue;
+      rings++;
+      score += Math.sign(sum) * Math.sqrt(Math.abs(sum) / Math.sqrt(n));
     }
-    if (score > best) [best, found] = [score, distance];
-  }
-  return found;
+    return rings === 0 ? 0 : score / Math.sqrt(rings);
+  });
+  const order = scores.map((_, k) => k).sort((a, b) => (scores[b] ?? 0) - (scores[a] ?? 0));
+  const best: number[] = [];
+  for (const k of order)
+    if (
+      best.length < DISTANCES &&
+      (scores[k] ?? 0) >= 0.5 * (scores[order[0] ?? 0] ?? 0) &&
+      best.every((other) => Math.abs(other - k) > 8)
+    )
+      best.push(k);
+  return best.map((k) => tried[k] ?? begin);
 }

@@ -2,10 +2,10 @@ import type { DetectorInfo } from "../../src/core/detector.ts";
 import type { Random } from "../../src/core/random.ts";
 import { ringAngles } from "../../src/ip/calibrants.ts";
 import { pixelPositions } from "../../src/ip/geometry.ts";
-import { labPlaces, type RingGeometry } from "../../src/ip/ring-geometry.ts";
+import { labPlaces, polarisationWeight, type RingGeometry, relativeSolidAngle } from "../../src/ip/ring-geometry.ts";
 
 /** A detector of one sensor of 100 mm, in pixels of `pixelUm`. */
-export function square(pixelUm: number): DetectorInfo {
+export function square(pixelUm: number, { posXUm = -50_000 } = {}): DetectorInfo {
   const size = Math.round(100_000 / pixelUm);
   return {
     id: "S",
@@ -13,7 +13,7 @@ export function square(pixelUm: number): DetectorInfo {
     ysize: size,
     absGain: null,
     geometry: {
-      posXUm: -50_000,
+      posXUm,
       posYUm: 50_000,
       posZUm: 0,
       rotationDeg: 0,
@@ -24,23 +24,32 @@ export function square(pixelUm: number): DetectorInfo {
   };
 }
 
-/** Photons of LaB6 rings of 0.15° rms on a level of 20 % of their height. */
+export interface RingLight {
+  /** Width of the rings, rms. @default 0.15 */
+  readonly widthDeg?: number;
+  /** Light between the rings, in parts of their height. @default 0.2 */
+  readonly level?: number;
+}
+
+/** Photons of LaB6 rings on a level, with the polarisation of SACLA and the solid angle of the pixels. */
 export function rings(
   info: DetectorInfo,
   geometry: RingGeometry,
   photonEnergyEv: number,
   photonsAPixel: number,
   random: Random,
+  { widthDeg = 0.15, level = 0.2 }: RingLight = {},
 ): Float64Array {
   const { x, y } = pixelPositions(info);
   const angles = ringAngles("LaB6", photonEnergyEv).filter((angle) => angle < 1);
-  const width = (0.15 * Math.PI) / 180;
-  const toLab = labPlaces(geometry);
+  const width = (widthDeg * Math.PI) / 180;
+  const [toLab, solidAngle, polarised] = [labPlaces(geometry), relativeSolidAngle(geometry), polarisationWeight()];
   const place = { x: 0, y: 0, z: 0 };
   return Float64Array.from(x.data, (px, i) => {
-    toLab(px, y.data[i] ?? NaN, place);
+    const py = y.data[i] ?? NaN;
+    toLab(px, py, place);
     const angle = Math.atan2(Math.sqrt(place.x ** 2 + place.y ** 2), place.z);
     const bells = angles.reduce((sum, at) => sum + Math.exp(-0.5 * ((angle - at) / width) ** 2), 0);
-    return random.poisson(photonsAPixel * (0.2 + bells));
+    return random.poisson(photonsAPixel * (level + bells) * solidAngle(px, py) * polarised(place));
   });
 }

@@ -1,4 +1,4 @@
-import { Option } from "commander";
+import { InvalidArgumentError, Option } from "commander";
 import { SaclaError } from "../../core/errors.ts";
 import { counted } from "../../core/show.ts";
 import { type Calibrant, calibrate as calibrateRings, toPoni, usable, type View } from "../../ip/index.ts";
@@ -19,6 +19,7 @@ interface Options extends AverageOptions {
   readonly calibrant: Calibrant;
   readonly energy?: number;
   readonly distance: number;
+  readonly centre?: readonly [number, number];
   readonly view: View;
   /** Commander's form of `--no-tilt`. */
   readonly tilt: boolean;
@@ -38,7 +39,12 @@ export const calibrate: AddCommand = (program, io) =>
             .choices(["LaB6", "CeO2", "AgBeh"])
             .makeOptionMandatory(),
         )
-        .requiredOption("--distance <mm>", "sample to detector, within 15 %", parseNumber)
+        .requiredOption("--distance <mm>", "sample to detector, within 20 %", parseNumber)
+        .option(
+          "--centre <x,y>",
+          "where the beam hits, within 5 mm, µm from the middle of the detector (default: 0,0)",
+          parsePlace,
+        )
         .option("--energy <eV>", "photon energy (default: what the run was configured for)", parseNumber)
         .option("--no-tilt", "the detector stands upright in the beam")
         .addOption(
@@ -54,13 +60,14 @@ export const calibrate: AddCommand = (program, io) =>
       const { assembler, sensors, ledger } = await pictureOf(session, selection, { view, commonMode, limit });
       if (assembler === null) throw new SaclaError("BAD_GEOMETRY", `${detector.id} has no geometry to calibrate.`);
       const photonEnergyEv = options.energy ?? (await run.photonEnergyEv());
-      const { calibrant, distance: distanceMm, tilt } = options;
+      const { calibrant, distance: distanceMm, centre, tilt } = options;
       const found = calibrateRings(correctedMeans(sensors), {
         sensors: assembler.sensors,
         masks: (await run.badPixels(assembler.sensors)).map(usable),
         calibrant,
         photonEnergyEv,
         distanceMm,
+        centreUm: centre === undefined ? undefined : { x: centre[0], y: centre[1] },
         tilt,
       });
       const file = options.out ?? `${fileStem(run, detector, "rings")}.poni`;
@@ -84,3 +91,10 @@ export const calibrate: AddCommand = (program, io) =>
       };
     },
   );
+
+function parsePlace(text: string): readonly [number, number] {
+  const [x = NaN, y = NaN, ...more] = text.split(",").map(Number);
+  if (more.length > 0 || !Number.isFinite(x) || !Number.isFinite(y))
+    throw new InvalidArgumentError("It must be two numbers: x,y.");
+  return [x, y];
+}

@@ -56,6 +56,64 @@ describe("calibrate", () => {
     expect(errors.rot1Deg).toBeLessThan(0.03);
   });
 
+  const sensors = [info];
+  /** Largest of the distances to the truth, in errors, of a fit to a picture with the geometry above. */
+  const pull = ({ centreUm, geometry: found, errors }: ReturnType<typeof calibrate>): number =>
+    Math.max(
+      Math.abs(centreUm.x - 1500) / errors.centreXUm,
+      Math.abs(centreUm.y + 900) / errors.centreYUm,
+      Math.abs(found.distanceMm - 82) / errors.distanceMm,
+      Math.abs((found.rot1Deg ?? 0) - 0.6) / errors.rot1Deg,
+      Math.abs((found.rot2Deg ?? 0) + 0.4) / errors.rot2Deg,
+    );
+
+  it("is not led astray by what solid angle and polarisation do to wide rings", () => {
+    const image = rings(info, geometry, photonEnergyEv, 20_000, new Random(5), { widthDeg: 0.35 });
+    const found = calibrate({ S: image }, { sensors, calibrant: "LaB6", photonEnergyEv, distanceMm: 80 });
+    expect(Math.abs(found.geometry.distanceMm / 82 - 1)).toBeLessThan(2e-5);
+  });
+
+  it("finds rings among unmasked hot and dead pixels, from a distance 20 % off", () => {
+    const random = new Random(21);
+    const image = rings(info, geometry, photonEnergyEv, 3, random).map((photons) => {
+      const lot = random.uniform();
+      return lot < 0.003 ? photons - 500 * Math.log(random.uniform()) : lot < 0.006 ? 0 : photons;
+    });
+    for (const distanceMm of [98, 66]) {
+      const found = calibrate({ S: image }, { sensors, calibrant: "LaB6", photonEnergyEv, distanceMm });
+      expect(pull(found)).toBeLessThan(4);
+      expect(found.errors.centreXUm).toBeLessThan(12);
+    }
+  });
+
+  it("finds weak rings on strong diffuse light, though no sector of 10° shows them", () => {
+    const image = rings(info, geometry, photonEnergyEv, 1.2, new Random(2), { level: 3 });
+    const found = calibrate({ S: image }, { sensors, calibrant: "LaB6", photonEnergyEv, distanceMm: 80 });
+    expect(pull(found)).toBeLessThan(4);
+    expect(found.errors.centreXUm).toBeLessThan(60);
+  });
+
+  it("finds the geometry from a part of the rings, the beam beside the detector", () => {
+    const aside = square(250, { posXUm: 12_000 });
+    const image = rings(aside, geometry, photonEnergyEv, 3, new Random(31));
+    const found = calibrate({ S: image }, { sensors: [aside], calibrant: "LaB6", photonEnergyEv, distanceMm: 85 });
+    expect(pull(found)).toBeLessThan(4);
+  });
+
+  it("says why there is none: rings elsewhere, no ring on the detector, a single ring", () => {
+    const why = (image: Float64Array, options: Partial<Parameters<typeof calibrate>[1]>, message: RegExp) =>
+      expect(() =>
+        calibrate({ S: image }, { sensors, calibrant: "LaB6", photonEnergyEv, distanceMm: 82, ...options }),
+      ).toThrow(expect.objectContaining({ code: "NO_RINGS", message: expect.stringMatching(message) as string }));
+    const image = rings(info, geometry, photonEnergyEv, 3, new Random(7));
+    why(image, { photonEnergyEv: 7300 }, /most of what stands out is where LaB6 has no ring/);
+    const random = new Random(3);
+    const flat = Float64Array.from(image, () => random.poisson(3));
+    why(flat, { distanceMm: 400 }, /the innermost ring is at 2θ 17.2°, at the distance given 123 mm/);
+    const single = rings(info, { ...geometry, distanceMm: 165 }, photonEnergyEv, 3, new Random(8));
+    why(single, { distanceMm: 165 }, /a single ring stands out/);
+  });
+
   it("refuses a picture without rings, and misspelt options", () => {
     const random = new Random(3);
     const flat = Float64Array.from({ length: info.xsize * info.ysize }, () => random.poisson(3));
