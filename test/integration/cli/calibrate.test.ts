@@ -7,7 +7,8 @@ describe("sacla calibrate", () => {
     const args = ["calibrate", "220934", "MPCCD-8B0-2-008", "--bl", "2", "--dark-run", "220933", "--limit", "2"];
     const { code, out, files } = await cli([
       ...args,
-      ...["--calibrant", "LaB6", "--distance", "82", "--centre", "300,-200", "-o", "rings.poni", "--json", "--url", "sim:"],
+      ...["--calibrant", "LaB6", "--distance", "82", "--centre", "300,-200"],
+      ...["-o", "rings.poni", "--json", "--url", "sim:"],
     ]);
     expect(code).toBe(0);
     const found = JSON.parse(out) as {
