@@ -109,8 +109,8 @@ function seenOf({ single, fitOf }: MeasuredRing, noise: number) {
 }
 
 /**
- * A function for the slope over 2θ (per radian) of the logarithm of what solid angle and SACLA's horizontal
- * polarisation leave of the light, at a place. A bell of variance σ² on such a slope has its peak σ² · slope further out.
+ * A function for the slope over 2θ (per radian) of the logarithm of what solid angle and SACLA's horizontal polarisation
+ * leave of the light, at a place. A bell of variance σ² on such a slope has its peak σ² · slope further out.
  */
 function fallOfRings(geometry: RingGeometry): (x: number, y: number) => number {
   const centre = beamCentre(geometry);
