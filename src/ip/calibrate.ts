@@ -8,7 +8,7 @@ import type { PerSensor, SensorMask } from "./pixels.ts";
 import { fromBeamCentre, labPlaces, type RingGeometry } from "./ring-geometry.ts";
 import { type RingImages, type RingPixels, ringPixels } from "./ring-pixels.ts";
 import { measureRings, type NearPixels, pixelsNearRings, type RingPoint } from "./ring-points.ts";
-import { distancesOf, searchCentre, searchTilted, shareOnRings } from "./ring-search.ts";
+import { searchCentre, searchTilted, shareOnRings, startsOf } from "./ring-search.ts";
 
 export interface CalibrateOptions {
   /** Information of every sensor. */
@@ -130,8 +130,8 @@ interface Begin {
 }
 
 function findRings(blocks: (sizeUm: number) => RingPixels, angles: readonly number[], tilt: boolean, begin: Begin) {
-  const { x, y } = searchCentre(blocks, begin);
-  const starts = distancesOf(blocks, angles, { x, y }, begin.distanceUm).map((um) => [x, y, um, 0, 0]);
+  const found = startsOf(blocks, angles, searchCentre(blocks, begin), begin.distanceUm);
+  const starts = found.map(({ x, y, distanceUm }) => [x, y, distanceUm, 0, 0]);
   try {
     return fitFrom(blocks, angles, tilt, starts);
   } catch (error) {

@@ -37,9 +37,9 @@ interface NearRing {
 }
 
 /**
- * Measures where the rings are: in each of 36 sectors of the azimuths seen (or in some together, where one does not stand
- * out) of each ring the 2θ of the peak, by linear least squares of peak, shift of the peak, level and slope; the peak's
- * width is that of the whole ring.
+ * Measures where the rings are: in each of 36 sectors of the azimuths seen (or in some together, where one does not
+ * stand out) of each ring the 2θ of the peak, by linear least squares of peak, shift of the peak, level and slope; the
+ * peak's width is that of the whole ring.
  * @param windows - half-width of the window about each ring, radians; 0 leaves a ring out
  * @returns the points that stand out, and the width (rms, radians) of each ring
  */
@@ -109,8 +109,9 @@ function seenOf({ single, fitOf }: MeasuredRing, noise: number) {
 }
 
 /**
- * A function for the slope over 2θ (per radian) of the logarithm of what solid angle and SACLA's horizontal polarisation
- * leave of the light, at a place. A bell of variance σ² on such a slope has its peak σ² · slope further out.
+ * A function for the slope over 2θ (per radian) of the logarithm of what solid angle and SACLA's horizontal
+ * polarisation leave of the light, at a place. A bell of variance σ² on such a slope has its peak σ² · slope
+ * further out.
  */
 function fallOfRings(geometry: RingGeometry): (x: number, y: number) => number {
   const centre = beamCentre(geometry);

@@ -177,45 +177,60 @@ function contrastOf(sum: Float64Array, count: Float64Array): Float64Array {
 
 /** How far the distance may be from the one to begin with. */
 const FAR = 0.3;
-const DISTANCES = 5;
+const STARTS = 5;
+const RADIAL_UM = 100;
+
+/** Where the beam is aside, the centre is uncertain along one direction: tried so far from the one found, µm. */
+const ASIDE = [0, -400, 400, -800, 800, -1200, 1200];
 
 /**
- * Distances at which the rings of the calibrant lie on rings of the picture, the best first. A few chance hits are no
- * match: each ring counts by the root of its contrast, and rings that do not show count against the distance.
+ * Centres (µm) and distances at which the rings of the calibrant lie on rings of the picture, the best first. A few
+ * chance hits are no match: each ring counts by the root of its contrast, and rings that do not show count against the
+ * distance.
  */
-export function distancesOf(
+export function startsOf(
   blocks: (sizeUm: number) => RingPixels,
   angles: readonly number[],
   centre: { readonly x: number; readonly y: number },
   begin: number,
-): number[] {
-  const binUm = 100;
-  const { contrast, count } = contrasts(blocks(200), centre, binUm);
-  const tried = Array.from({ length: 2000 * FAR + 1 }, (_, k) => begin * (1 - FAR + k / 1000));
-  const scores = tried.map((distance) => {
-    let [score, rings] = [0, 0];
-    for (const angle of angles) {
-      if (angle >= 1.3) break;
-      const bin = Math.floor((distance * Math.tan(angle)) / binUm);
-      let [sum, n] = [0, 0];
-      for (let j = bin - 1; j <= bin + 1; j++) {
-        sum += (contrast[j] ?? 0) * (count[j] ?? 0);
-        n += count[j] ?? 0;
-      }
-      if (n < 60) continue;
-      rings++;
-      score += Math.sign(sum) * Math.sqrt(Math.abs(sum) / Math.sqrt(n));
-    }
-    return rings === 0 ? 0 : score / Math.sqrt(rings);
+): { readonly x: number; readonly y: number; readonly distanceUm: number }[] {
+  const pixels = blocks(200);
+  const mean = (all: Float64Array): number => all.reduce((sum, value) => sum + value, 0) / all.length;
+  const [dx, dy] = [mean(pixels.x) - centre.x, mean(pixels.y) - centre.y];
+  const away = Math.hypot(dx, dy);
+  const tried = (away > 15_000 ? ASIDE : [0]).flatMap((shift) => {
+    const at = { x: centre.x + (shift * dx) / (away || 1), y: centre.y + (shift * dy) / (away || 1) };
+    const profile = contrasts(pixels, at, RADIAL_UM);
+    return Array.from({ length: 2000 * FAR + 1 }, (_, k) => {
+      const part = 1 - FAR + k / 1000;
+      return { ...at, part, distanceUm: begin * part, score: matchAt(profile, angles, begin * part) };
+    });
   });
-  const order = scores.map((_, k) => k).sort((a, b) => (scores[b] ?? 0) - (scores[a] ?? 0));
-  const best: number[] = [];
-  for (const k of order)
+  tried.sort((a, b) => b.score - a.score);
+  const best: typeof tried = [];
+  for (const one of tried)
     if (
-      best.length < DISTANCES &&
-      (scores[k] ?? 0) >= 0.5 * (scores[order[0] ?? 0] ?? 0) &&
-      best.every((other) => Math.abs(other - k) > 8)
+      best.length < STARTS &&
+      one.score >= 0.5 * (tried[0]?.score ?? 0) &&
+      best.every(({ part }) => Math.abs(part - one.part) > 0.008)
     )
-      best.push(k);
-  return best.map((k) => tried[k] ?? begin);
+      best.push(one);
+  return best;
+}
+
+function matchAt({ contrast, count }: ReturnType<typeof contrasts>, angles: readonly number[], distanceUm: number) {
+  let [score, rings] = [0, 0];
+  for (const angle of angles) {
+    if (angle >= 1.3) break;
+    const bin = Math.floor((distanceUm * Math.tan(angle)) / RADIAL_UM);
+    let [sum, n] = [0, 0];
+    for (let j = bin - 1; j <= bin + 1; j++) {
+      sum += (contrast[j] ?? 0) * (count[j] ?? 0);
+      n += count[j] ?? 0;
+    }
+    if (n < 60) continue;
+    rings++;
+    score += Math.sign(sum) * Math.sqrt(Math.abs(sum) / Math.sqrt(n));
+  }
+  return rings === 0 ? 0 : score / Math.sqrt(rings);
 }
