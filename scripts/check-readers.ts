@@ -62,7 +62,7 @@ async function allRows(folder: string): Promise<programs.Row[]> {
     ...(await programs.readTables(folder, table)),
     ...(await programs.readGeometries(
       folder,
-      { "nxmx-geom": "nxmx.geom", "cheetah-geom": "cheetah.geom" },
+      { "nxmx-geom": "nxmx.geom", "cheetah-geom": "cheetah.geom", "cxi-geom": "hits.geom" },
       outputs.SENSORS,
     )),
     ...(await programs.readByBluesky(folder, await documentsOf(), POINTS)),

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { connect, Facility } from "../../src/connect.ts";
 import { type ConvertRequest, convert, openArchive, writeColumns } from "../../src/hdf5/index.ts";
+import { EV_PER_JOULE } from "../../src/hdf5/layouts/stack-content.ts";
 import { endpointOf } from "../../src/source/index.ts";
 
 export const fixture = fileURLToPath(new URL("../../fixtures/tiny-octal.h5", import.meta.url));
@@ -107,6 +108,9 @@ export async function writeHdf5(folder: string, filters: readonly string[]): Pro
   await write("dataconvert.h5", { compression: "gzip-1" });
   await write("nxmx.h5", { format: "nxmx", compression: "gzip-1" });
   await write("cheetah.h5", { format: "cheetah", compression: "gzip-1" });
+  // Nearly every maximum is a peak, so that no shot is left out.
+  const hits = { minPeaks: 1, thresholdPhotons: 0.1, snr: 0.1 };
+  await write("hits.cxi", { format: "cxi", hits, compression: "gzip-1" });
   await write("assembled.h5", { assembled: true, sensors: false });
   const px = Float64Array.from([512.25, NaN]);
   await writeColumns(join(folder, "tma.h5"), { tag_number: Uint32Array.from(TAGS), timing_edge_fitting: px }, {});
@@ -116,6 +120,7 @@ export async function writeHdf5(folder: string, filters: readonly string[]): Pro
     filtered[filter] = { file: `${filter}.h5`, items: dataconvert };
   }
   const stack = [0, 1].map((shot) => tenths(found, shot));
+  const photons = stack.flatMap((shot) => Array.from(Float32Array.from(shot, (v) => v / 10)));
   return {
     dataconvert: { file: "dataconvert.h5", items: dataconvert },
     nxmx: {
@@ -123,10 +128,7 @@ export async function writeHdf5(folder: string, filters: readonly string[]): Pro
       items: [
         text("/entry/definition", "NXmx"),
         numbers("/entry/data/tag_id", TAGS),
-        numbers(
-          "/entry/data/data",
-          stack.flatMap((shot) => Array.from(Float32Array.from(shot, (v) => v / 10))),
-        ),
+        numbers("/entry/data/data", photons),
         ...eventInfo("/sacla/event_info"),
       ],
     },
@@ -142,6 +144,19 @@ export async function writeHdf5(folder: string, filters: readonly string[]): Pro
           ),
           numbers(`/tag-${tag}/photon_energy_ev`, [found.energiesEv[shot] ?? NaN]),
         ]),
+      ],
+    },
+    cxi: {
+      file: "hits.cxi",
+      items: [
+        numbers("/cxi_version", [160]),
+        numbers("/entry/data/tag_id", TAGS),
+        numbers("/entry_1/data_1/data", photons),
+        numbers(
+          "/entry_1/instrument_1/source_1/energy",
+          found.energiesEv.map((eV) => eV / EV_PER_JOULE),
+        ),
+        ...eventInfo("/sacla/event_info"),
       ],
     },
     tma: { file: "tma.h5", items: [numbers("/tag_number", TAGS), numbers("/timing_edge_fitting", px)] },

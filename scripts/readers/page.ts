@@ -19,6 +19,7 @@ export const knownLimits: Readonly<Record<string, Readonly<Record<string, string
   "EXtra-geom": {
     "nxmx-geom": "`GenericGeometry.from_crystfel_geom` is not implemented for detectors of other facilities",
     "cheetah-geom": "`GenericGeometry.from_crystfel_geom` is not implemented for detectors of other facilities",
+    "cxi-geom": "`GenericGeometry.from_crystfel_geom` is not implemented for detectors of other facilities",
   },
 };
 
@@ -29,6 +30,7 @@ const hdf5: Columns = {
   dataconvert: "DataConvert",
   nxmx: "NXmx",
   cheetah: "Cheetah",
+  cxi: "CXI",
   assembled: "assembled",
   tma: "`tma h5`",
 };
@@ -36,6 +38,7 @@ const tables: Columns = { csv: "`.csv`", arrow: "`.arrow`", parquet: "`.parquet`
 const others: Columns = {
   "nxmx-geom": "`.geom` of NXmx",
   "cheetah-geom": "`.geom` of Cheetah",
+  "cxi-geom": "`.geom` of CXI",
   documents: "documents of a scan",
   karabo: "karabo-bridge stream",
 };

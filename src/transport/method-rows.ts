@@ -4,7 +4,9 @@ import { defined } from "../core/options.ts";
 /** What the parts of the method table share: schemas, and how a row is made. */
 export const whole = (min: number, max: number) => v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max));
 export const beamline = whole(0, 1000);
-export const run = whole(-1_000_000_000, 1_000_000_000);
+/** Numbers of runs are no greater. */
+export const MAX_RUN = 1_000_000_000;
+export const run = whole(-MAX_RUN, MAX_RUN);
 export const tag = whole(0, 0xffff_ffff);
 export const text = v.pipe(v.string(), v.nonEmpty());
 export const count = v.pipe(v.number(), v.integer(), v.minValue(0));

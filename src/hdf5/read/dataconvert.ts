@@ -1,8 +1,10 @@
 import { TAG_RATE_HZ } from "../../core/constants.ts";
+import { compositeOf } from "../../core/detector-families.ts";
 import { groupDetectors, listDetectors } from "../../core/detectors.ts";
 import { isSaclaError, SaclaError, show, showList } from "../../core/errors.ts";
 import { hightagAt } from "../../core/japan.ts";
 import { TagRows } from "../../core/tag-rows.ts";
+import { MAX_RUN } from "../../transport/method-rows.ts";
 import type { RunInfo } from "../../transport/methods.ts";
 import { absenceOf } from "./absence.ts";
 import type { H5File } from "./h5file.ts";
@@ -19,6 +21,16 @@ export interface ArchiveOptions {
   /** CrystFEL geometry (.geom) of a CXI file, which says nothing of its panels. */
   readonly geom?: string | undefined;
 }
+
+/** What times are in, should be seconds. */
+const timeUnits = [
+  [1, "seconds"],
+  [1e-3, "milliseconds"],
+  [1e-6, "microseconds"],
+  [1e-9, "nanoseconds"],
+] as const;
+/** Unix seconds before the first run of SACLA, and long after this. */
+const [FIRST_SECONDS, LAST_SECONDS] = [1.2e9, 7.2e9];
 
 /** What a DataConvert file holds. */
 interface StoredRuns {
@@ -42,6 +54,8 @@ export function readRuns(file: H5File, options: ArchiveOptions): StoredRuns {
   const lost = new Map<number, SaclaError>();
   for (const run of [...listed].sort((a, b) => a - b)) {
     try {
+      if (Math.abs(run) > MAX_RUN)
+        throw damaged(file, path, `names run ${run}, but the number of a run is at most ${MAX_RUN}`);
       runs.push(new StoredRun(file, run, options, provenance?.request.run === run ? provenance : undefined));
     } catch (error) {
       if (!isSaclaError(error, "FILE_DAMAGED", "NOT_DATACONVERT")) throw error;
@@ -78,6 +92,7 @@ export class StoredRun {
   readonly #file: H5File;
   readonly #root: string;
   #times: Float64Array | undefined;
+  #timeUnit: number | undefined;
   /** For files of `sacla convert`: what the layout has no place for. */
   readonly #provenance: Provenance | undefined;
   #present: ReadonlyMap<string, StoredDetector> | undefined;
@@ -176,6 +191,8 @@ export class StoredRun {
   /** In the order of the file; a tag without a number has that of the tag beside it, and the tags between. */
   #readTimes(): Float64Array {
     const times = required(this.#file, this.#timesPath, this.#file.numbers(this.#timesPath)).slice();
+    const unit = this.#unitOf(times.find(Number.isFinite) ?? 0);
+    if (unit !== 1) for (const [row, time] of times.entries()) times[row] = time * unit;
     if (times.every(Number.isFinite)) return times;
     const fill = (tags: Uint32Array): void => {
       let last: readonly [tag: number, time: number] | undefined;
@@ -206,7 +223,7 @@ export class StoredRun {
 
   #beamline(): number {
     const path = `${this.#root}/event_info`;
-    const found = this.#file.keys(path).flatMap((name) => /^bl_(\d+)$/.exec(name)?.[1] ?? []);
+    const found = this.#file.keys(path).flatMap((name) => /^bl_(\d{1,3})$/.exec(name)?.[1] ?? []);
     if (found.length === 1) return Number(found[0]);
     throw notDataConvert(
       this.#file,
@@ -284,9 +301,24 @@ export class StoredRun {
     const outermost = (end === "start" ? this.tags[0] : this.tags.at(-1)) ?? NaN;
     const tagAtEnd = end === "start" ? this.startTag : this.endTag;
     const stored = this.#file.numberAt(this.#timesPath, this.rows.rowOf(outermost) ?? 0) ?? NaN;
-    const time = Number.isFinite(stored) ? stored : (this.timeOf(outermost) ?? NaN);
+    const time = Number.isFinite(stored) ? stored * this.#unitOf(stored) : (this.timeOf(outermost) ?? NaN);
     if (Number.isFinite(time)) return time + (tagAtEnd - outermost) / TAG_RATE_HZ;
     throw damaged(this.#file, this.#timesPath, `has no time for any of its ${this.tags.length} tags`);
+  }
+
+  /** Seconds that 1 of the times is: a time in milliseconds is far from any in seconds. */
+  #unitOf(time: number): number {
+    if (this.#timeUnit !== undefined) return this.#timeUnit;
+    const [seconds = 1, name = ""] =
+      timeUnits.find(([unit]) => time * unit > FIRST_SECONDS && time * unit < LAST_SECONDS) ?? [];
+    this.#timeUnit = seconds;
+    const path = this.#timesPath;
+    if (name === "")
+      this.#odd.push(
+        `${path} has ${time}, which is no time of a run: times, and the HighTag without ?hightag=, are wrong`,
+      );
+    else if (seconds !== 1) this.#odd.push(`${path} is read as ${name}`);
+    return seconds;
   }
 
   #findDetectors(): Map<string, StoredDetector> {
@@ -295,13 +327,17 @@ export class StoredRun {
       detectors.set(id, new StoredDetector(this.#file, `${this.#root}/${group}`, id, this.run, this.tags));
     };
     const groups = this.#file.keys(this.#root);
-    for (const [group] of numbered(groups, /^detector_2d_(\d+)$/)) {
-      const name = this.#text(`${group}/detector_info/detector_name`);
-      const isOther = name !== undefined && name !== "" && !detectors.has(name);
+    const named = numbered(groups, /^detector_2d_(\d+)$/).map(([group]) => {
+      return { group, name: this.#text(`${group}/detector_info/detector_name`) };
+    });
+    // The id of a whole detector, and what is no name of a property.
+    const taken = new Set(["__proto__", ...named.flatMap(({ name = "" }) => compositeOf(name) ?? [])]);
+    for (const { group, name } of named) {
+      const isTaken = name !== undefined && (detectors.has(name) || taken.has(name));
       if (name === undefined) this.#odd.push(`${this.#root}/${group} has no detector_name, and is called ${group}`);
-      else if (detectors.has(name))
+      else if (isTaken)
         this.#odd.push(`${this.#root}/${group} is named ${show(name)} as another detector, and is called ${group}`);
-      add(group, isOther ? name : group);
+      add(group, name === undefined || name === "" || isTaken ? group : name);
     }
     this.#noteListedDetectors(groups);
     for (const [group] of numbered(groups, /^detector_2d_assembled_(\d+)$/)) add(group, group);

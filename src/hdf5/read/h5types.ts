@@ -42,12 +42,33 @@ export function typeAndShape(meta: H5Metadata): string {
   return meta.shape.length === 0 ? `one ${type}` : `${type} of shape [${meta.shape.join(", ")}]`;
 }
 
-/** A text up to its NUL, without the spaces that fixed-length texts end with. */
+/**
+ * A text up to its NUL, without the spaces that fixed-length texts end with. What is no UTF-8 is read as the encoding of
+ * Japanese texts that fits, else as Latin-1.
+ */
 export function textIn(bytes: Uint8Array): string {
   const end = bytes.indexOf(0);
-  return Buffer.from(end < 0 ? bytes : bytes.subarray(0, end))
-    .toString("utf8")
-    .trim();
+  const text = Buffer.from(end < 0 ? bytes : bytes.subarray(0, end));
+  const usual = text.toString("utf8");
+  return (usual.includes("\ufffd") ? (decodedJapanese(text) ?? text.toString("latin1")) : usual).trim();
+}
+
+function decodedJapanese(bytes: Uint8Array): string | undefined {
+  // Nearly every text of another encoding is one of half-width letters in Shift JIS, which nobody writes.
+  return ["shift_jis", "euc-jp"].map((encoding) => decoded(bytes, encoding)).find(isJapanese);
+}
+
+function isJapanese(text: string): boolean {
+  return /[\u3040-\u30ff\u4e00-\u9fff]/.test(text) && !/[\uff61-\uff9f]/.test(text);
+}
+
+function decoded(bytes: Uint8Array, encoding: string): string {
+  try {
+    return new TextDecoder(encoding, { fatal: true }).decode(bytes);
+  } catch {
+    // Of another encoding, or of one that this Node.js was built without.
+    return "";
+  }
 }
 
 /** The largest thing read at once: no image or column is near it, but a damaged header can ask for anything. */

@@ -81,6 +81,31 @@ describe("one odd part of a file", () => {
       [/detector_2d_2 is named "MPCCD-1N0-M06-002" as another detector, and is called detector_2d_2/],
     ],
     [
+      "a detector named as the whole of others",
+      { ...sensor(2, "MPCCD-2N0-M06-001", []), ...sensor(3, "MPCCD-2N0-M06-001-1", TAGS) },
+      [/detector_2d_2 is named "MPCCD-2N0-M06-001" as another/, /detector_2d_2 has no image of any shot/],
+    ],
+    [
+      "a detector named as nothing can be",
+      sensor(2, "__proto__", TAGS),
+      [/detector_2d_2 is named "__proto__".*and is called detector_2d_2/],
+    ],
+    [
+      "times in milliseconds",
+      { [`${events}/time_stamp`]: { data: Float64Array.from(TAGS, (tag) => 1000 * (1_760_000_000 + tag / 60)) } },
+      [/time_stamp is read as milliseconds/],
+    ],
+    [
+      "times from the start of the run",
+      { [`${events}/time_stamp`]: { data: Float64Array.from(TAGS, (tag) => tag / 60) } },
+      [/time_stamp has 1\.68\d*, which is no time of a run/],
+    ],
+    [
+      "a run whose number is too large",
+      { "/file_info/run_number_list": { data: BigInt64Array.of(7n, 3_000_000_000n) } },
+      [/names run 3000000000, but the number of a run is at most 1000000000/],
+    ],
+    [
       "a detector that is listed only",
       { "/run_7/run_info/detector_config/detector_2d_list": { data: [1, 2] } },
       [/detector_2d_2 is not there, though/],
