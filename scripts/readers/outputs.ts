@@ -198,5 +198,10 @@ export async function firstShots(folder: string): Promise<Record<string, readonl
     for (const v of image) pixels.push(Math.round(10 * v));
   }
   await archive.close();
-  return { nxmx: ["nxmx.h5", [...photons]], cheetah: ["octal.h5", pixels], assembled: ["assembled.h5", []] };
+  return {
+    nxmx: ["nxmx.h5", [...photons]],
+    cxi: ["hits.cxi", [...photons]],
+    cheetah: ["octal.h5", pixels],
+    assembled: ["assembled.h5", []],
+  };
 }
