@@ -43,8 +43,8 @@ export function typeAndShape(meta: H5Metadata): string {
 }
 
 /**
- * A text up to its NUL, without the spaces that fixed-length texts end with. What is no UTF-8 is read as Japanese in the
- * encoding that fits, else as Latin-1.
+ * A text up to its NUL, without the spaces that fixed-length texts end with. What is no UTF-8 is read as Japanese in
+ * the encoding that fits, else as Latin-1.
  */
 export function textIn(bytes: Uint8Array): string {
   const end = bytes.indexOf(0);
