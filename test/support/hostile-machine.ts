@@ -2,7 +2,7 @@ import { sleep } from "../../src/core/async.ts";
 import { SaclaError } from "../../src/core/errors.ts";
 import type { Random } from "../../src/core/random.ts";
 import type { AcceleratorSide, ControlDriver, DeviceInfo, DeviceReading, OperatorAnswer } from "../../src/ec/index.ts";
-import type { AcceleratorRequest, RequestRule } from "../../src/transport/request-methods.ts";
+import type { RequestRule } from "../../src/transport/request-methods.ts";
 
 /** How often what goes wrong, 0 to 1. */
 export interface Hostility {
@@ -149,7 +149,3 @@ export const says = (answer: OperatorAnswer["answer"], to: number | null = null,
   to,
   why,
 });
-
-/** Whether a state of a request is one in which the machine may be anywhere between two values. */
-export const isOpen = ({ state }: AcceleratorRequest): boolean =>
-  !["refused", "declined", "expired", "withdrawn", "kept", "rolled-back"].includes(state);
