@@ -19,6 +19,12 @@ class ProgramsFirst extends BaseSequencer {
   }
 }
 
+/** Tests that compute. Files share their modules: to load them for each takes longer than most files take. */
+function computing(name: string): TestProjectConfiguration {
+  const include = [`test/${name}/**/*.test.ts`];
+  return { extends: true, test: { name, include, isolate: false, maxWorkers: cores } };
+}
+
 /** Tests that mostly wait: for shots, for motions, for programs. So more than there are cores run at once. */
 function waiting(name: string, isolate: boolean): TestProjectConfiguration {
   const include = [`test/${name}/**/*.test.ts`];
@@ -35,11 +41,8 @@ export default defineConfig({
     sequence: { sequencer: ProgramsFirst },
     setupFiles: ["test/support/setup.ts"],
     projects: [
-      // Files that are not isolated share their modules: to load them for each takes longer than most files take.
-      {
-        extends: true,
-        test: { name: "unit", include: ["test/unit/**/*.test.ts"], isolate: false, maxWorkers: cores },
-      },
+      computing("unit"),
+      computing("proofs"),
       waiting("integration", false),
       waiting("contract", false),
       waiting("e2e", true),

@@ -190,14 +190,17 @@ describe("the layers", () => {
 
 describe("the tests", () => {
   it("of one module use no sockets, no processes of ours and not the command line: that is test/integration", () => {
-    const unit = import.meta.dirname;
-    const tests = readdirSync(unit, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".test.ts"));
+    const tests = ["unit", "proofs"].flatMap((folder) =>
+      readdirSync(join(root, "test", folder), { recursive: true, encoding: "utf8" })
+        .filter((file) => file.endsWith(".test.ts"))
+        .map((file) => join(folder, file)),
+    );
     const forbidden =
       /from "(?:node:(?:net|http|https|worker_threads)|zeromq|\S*\/support\/(?:cli|served|http|gateway|soak|fuzz-protocol|octal-process)\.ts|\S*\/cli\/program\.ts)"/;
     // keys.test.ts only makes CURVE keys with zeromq.
-    const allowed = ["architecture.test.ts", "server/keys.test.ts"];
+    const allowed = ["unit/architecture.test.ts", "unit/server/keys.test.ts"];
     expect(
-      tests.filter((file) => !allowed.includes(file) && forbidden.test(readFileSync(join(unit, file), "utf8"))),
+      tests.filter((file) => !allowed.includes(file) && forbidden.test(readFileSync(join(root, "test", file), "utf8"))),
     ).toEqual([]);
   });
 

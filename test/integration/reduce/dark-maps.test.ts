@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import { Random } from "../../../src/core/random.ts";
 import { badPixelReasons } from "../../../src/ip/index.ts";
 import { type DarkMaps, darkMaps, reduce, variance } from "../../../src/reduce/index.ts";
-import { facility, frame, of, shotsOf, simulatedShots } from "../../unit/reduce/stack.ts";
+import { facility, simulatedShots } from "../../support/simulated-shots.ts";
+import { frame, of, shotsOf } from "../../unit/reduce/stack.ts";
 
 const { dead, cold, hot, noisy } = badPixelReasons;
 

@@ -6,7 +6,7 @@ import { darkAverage, differencePicture } from "../../../src/reduce/index.ts";
 import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import { St } from "../../../src/st/index.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
-import { facility } from "../../unit/reduce/stack.ts";
+import { facility } from "../../support/simulated-shots.ts";
 
 const endpoint = inProcess(endpointOf(facility));
 const [db, st] = [new Db(endpoint), new St(endpoint)];

@@ -5,7 +5,8 @@ import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import { St } from "../../../src/st/index.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
 import { counting } from "../../support/counting.ts";
-import { facility, of } from "../../unit/reduce/stack.ts";
+import { facility } from "../../support/simulated-shots.ts";
+import { of } from "../../unit/reduce/stack.ts";
 
 const endpoint = inProcess(endpointOf(facility));
 const [db, st] = [new Db(endpoint), new St(endpoint)];

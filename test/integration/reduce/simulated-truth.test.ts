@@ -18,7 +18,8 @@ import { inProcess } from "../../../src/transport/in-process.ts";
 import { chargeImage } from "../../support/charge-sharing.ts";
 import { cases } from "../../support/full.ts";
 import { scriptedShots } from "../../support/scripted-shots.ts";
-import { facility, of, simulatedShots } from "../../unit/reduce/stack.ts";
+import { facility, simulatedShots } from "../../support/simulated-shots.ts";
+import { of } from "../../unit/reduce/stack.ts";
 
 const total = (values: ArrayLike<number>): number => Array.from(values).reduce((a, b) => a + b, 0);
 

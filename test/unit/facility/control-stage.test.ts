@@ -200,12 +200,3 @@ describe("faults of a stage", () => {
     expect(await places(8)).not.toEqual(first);
   });
 });
-
-describe("the places of a stage over a long time", () => {
-  it("are remembered for 65 536 motions at most, the newest exactly", () => {
-    const one = stage({ speed: 20_000, accelerationPulsesPerS2: 1e6 });
-    for (let i = 0; i < 150_000; i++) one.move(at(i), (i % 100) + 1);
-    for (const i of [149_999, 140_000, 120_000]) expect(one.counterAt(at(i + 0.9))).toBe((i % 100) + 1);
-    expect(Number.isInteger(one.counterAt(at(10)))).toBe(true);
-  });
-});

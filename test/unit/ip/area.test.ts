@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import type { DetectorInfo } from "../../../src/core/detector.ts";
 import { Assembler } from "../../../src/ip/index.ts";
 import { rounds } from "../../support/full.ts";
-import { octal, sensor } from "./octal.ts";
+import { sensor } from "./octal.ts";
 
 const sum = (values: ArrayLike<number>): number => {
   let total = 0;
@@ -190,25 +190,5 @@ describe("area", () => {
     const info = sensor("a", { xsize: 4, ysize: 1, posXUm: -100, posYUm: 25 });
     const assembler = new Assembler([info], { view: "source", method: "area", width: 3, height: 3 });
     expect(sum(assembler.assemble([ndarray(Float32Array.of(8, 1, 1, 8), [1, 4])]).data)).toBe(10);
-  });
-});
-
-describe("area, of a whole octal", () => {
-  const assembler = new Assembler(octal, { view: "source", method: "area", relativeGain: false });
-  const images = octal.map((_, i) => {
-    const image = new Float32Array(512 * 1024);
-    for (let k = 0; k < image.length; k++) image[k] = (k * (i + 3)) % 251;
-    return image;
-  });
-
-  it("keeps the intensity, its coverage inside a sensor is 1, and the same memory gives the same picture again", () => {
-    const first = assembler.assemble(images);
-    expect(Math.abs(sum(first.data) / sum(images.map(sum)) - 1)).toBeLessThan(1e-8);
-    expect(assembler.coverage().get(400, 600)).toBeCloseTo(1, 6);
-    const bytes = assembler.mapBytes;
-    const second = assembler.assemble(images, { out: ndarray(new Float32Array(2399 * 2399).fill(7), [2399, 2399]) });
-    expect(Buffer.from(second.data.buffer).equals(Buffer.from(first.data.buffer))).toBe(true);
-    expect(assembler.mapBytes).toBe(bytes);
-    expect(bytes).toBeLessThan(80e6);
   });
 });

@@ -11,6 +11,7 @@ import {
   splitDelayGeometry,
   withZeroDelay,
 } from "../../../src/optics/index.ts";
+import { rounds } from "../../support/full.ts";
 import { itWithSharedData, sharedData } from "../../support/optional.ts";
 
 const axes = {
@@ -114,7 +115,7 @@ describe("split-delay optics", () => {
       }
     };
     let bounded = 0;
-    for (let round = 0; round < 200; round++) {
+    for (let round = 0; round < rounds(200); round++) {
       const own = {
         ...limits,
         bm: { from: 9 + 20 * random.uniform(), to: 30 + 20 * random.uniform() },
@@ -142,7 +143,7 @@ describe("split-delay optics", () => {
         expect(isIn(range.from - step) || isIn(range.to + step)).toBe(false);
       }
     }
-    expect(bounded).toBeGreaterThan(100);
+    expect(bounded).toBeGreaterThan(rounds(200) / 2);
     const { delayPs, photonEnergyEv } = optics.reach({ delayPs: 1, photonEnergyEv: 10_000 }, limits);
     expect(delayPs).toMatchObject({ fromBy: "br1_gap", toBy: "br2_gap" });
     expect(delayPs?.to).toBeCloseTo(23 * 4.3078, 1);

@@ -229,10 +229,10 @@ describe("renderImage", () => {
 
 describe("robustRange", () => {
   it("ignores hot pixels, and agrees with the whole image where it looks at a part of it", () => {
-    const columns = 2048;
-    const data = new Float32Array(1024 * columns);
+    const columns = 1024;
+    const data = new Float32Array(512 * columns);
     for (let i = 0; i < data.length; i++) data[i] = i % 1000 === 3 ? 1e6 : (i * 7919) % 10_007;
-    const range = robustRange({ data, rows: 1024, columns }, false);
+    const range = robustRange({ data, rows: 512, columns }, false);
     const sorted = data.slice().sort();
     expect(Math.abs(range.low - (sorted[Math.round(0.01 * sorted.length)] ?? NaN))).toBeLessThan(20);
     expect(Math.abs(range.high - (sorted[Math.round(0.995 * sorted.length)] ?? NaN))).toBeLessThan(20);

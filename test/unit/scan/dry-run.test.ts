@@ -5,7 +5,6 @@ import {
   count,
   dryRun,
   Engine,
-  finalize,
   flyScan,
   grid,
   Journal,
@@ -168,12 +167,5 @@ describe("dry run", () => {
     );
     expect(found.path).toHaveLength(15);
     expect(pathPicture(found)).toMatch(/^<svg[\s\S]*grid/);
-  });
-
-  it("ends a plan that never ends, and says so", () => {
-    const endless = plan("endless", {}, function* () {
-      for (;;) yield* finalize(shutter("main", false), () => shutter("main", false));
-    });
-    expect(dryRun(endless, { devices: bench }).problem).toContain("not ended");
   });
 });

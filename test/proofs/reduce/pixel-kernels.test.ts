@@ -27,7 +27,7 @@ import {
   shotsFrom,
 } from "../../../src/reduce/index.ts";
 import { RadialBins } from "../../../src/reduce/reducers/radial-bins.ts";
-import { of, shotOf } from "./stack.ts";
+import { of, shotOf } from "../../unit/reduce/stack.ts";
 
 // More than one slice of the kernel, and pixels left over at its end.
 const [rows, columns] = [90, 111];

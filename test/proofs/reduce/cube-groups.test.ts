@@ -4,7 +4,7 @@ import { asImage, newPixels, type PixelType } from "../../../src/core/ndarray.ts
 import type { Shot } from "../../../src/core/shots.ts";
 import { Cube, type CubeOptions, correct, histogram, mean, minMax, variance } from "../../../src/reduce/index.ts";
 import { rounds } from "../../support/full.ts";
-import { shotOf } from "./stack.ts";
+import { shotOf } from "../../unit/reduce/stack.ts";
 
 // More than one tile, and no multiple of any vector length.
 const rows = 93;

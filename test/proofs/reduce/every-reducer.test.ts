@@ -37,7 +37,7 @@ import {
 import { decodeMessage, encodeMessage } from "../../../src/transport/codec.ts";
 import { rounds } from "../../support/full.ts";
 import { floatPixel } from "../../support/pixel-values.ts";
-import { frame, shotOf, shotsOf, type TestImage } from "./stack.ts";
+import { frame, shotOf, shotsOf, type TestImage } from "../../unit/reduce/stack.ts";
 
 const detId = "MPCCD-1N0-M06-002";
 const small = frame(6, 8, detId);
