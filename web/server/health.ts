@@ -12,6 +12,8 @@ export interface Health {
   readonly shotTime: number | null;
   /** The server's clock less ours, seconds; the way of the answer is in it. */
   readonly clockOffset: number | null;
+  /** Whether enough answers have come: the first ones may be slow. */
+  readonly isClockSure: boolean;
   readonly used: number;
   readonly dropped: Readonly<Record<string, number>>;
   readonly error: string | null;
@@ -25,6 +27,7 @@ const none: Health = {
   shownAt: null,
   shotTime: null,
   clockOffset: null,
+  isClockSure: false,
   used: 0,
   dropped: {},
   error: null,
@@ -32,6 +35,7 @@ const none: Health = {
 };
 let health: Health = none;
 const listeners = new Set<() => void>();
+const SURE_ANSWERS = 10;
 /** Of the last answers: the fastest of them tells the clocks apart best. */
 const offsets: number[] = [];
 
@@ -42,7 +46,8 @@ export function tellHealth(change: Partial<Health>): void {
 
 /** Pictures are asked for, or no longer: what was said of those before is no longer true. */
 export function tellWatching(isWatching: boolean): void {
-  tellHealth({ ...none, isWatching, clockOffset: health.clockOffset });
+  const { clockOffset, isClockSure } = health;
+  tellHealth({ ...none, isWatching, clockOffset, isClockSure });
 }
 
 /** @param now - the time at the server when it answered, unix seconds */
@@ -50,7 +55,7 @@ export function tellClock(now: number): void {
   offsets.push(now - Date.now() / 1000);
   if (offsets.length > 20) offsets.shift();
   // The later an answer comes, the further back its time seems.
-  tellHealth({ clockOffset: Math.max(...offsets) });
+  tellHealth({ clockOffset: Math.max(...offsets), isClockSure: offsets.length >= SURE_ANSWERS });
 }
 
 export function healthNow(): Health {

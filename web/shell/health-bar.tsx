@@ -19,7 +19,7 @@ export function HealthBar({
   /** Why the server does not answer; null: it does. */
   fault: string | null;
 }) {
-  const { isWatching, shotToScreenMs, shownAt, clockOffset, used, dropped, error } = useHealth();
+  const { isWatching, shotToScreenMs, shownAt, clockOffset, isClockSure, used, dropped, error } = useHealth();
   useTick(500);
   const age = shownAt === null ? null : Math.max(0, (Date.now() - shownAt) / 1000);
   const lost = Object.entries(dropped).map(([reason, count]) => `${count} ${reason}`);
@@ -46,7 +46,7 @@ export function HealthBar({
           />
         </>
       ) : null}
-      {clockOffset !== null && Math.abs(clockOffset) > 0.5 ? (
+      {isClockSure && clockOffset !== null && Math.abs(clockOffset) > 0.5 ? (
         <Item name="clock of the server" text={`${clockOffset > 0 ? "+" : ""}${clockOffset.toFixed(1)} s`} isBad />
       ) : null}
       {beam === undefined ? null : <Item name="beam" text={beam.on ? "on" : beam.why} isBad={!beam.on} />}

@@ -21,6 +21,8 @@ const FRESH_MS = 66;
 /** A look that nobody has asked for so long is forgotten. */
 const KEPT_MS = 5000;
 const MOST_LOOKS = 64;
+/** The server behind is asked to wait no longer: somebody may join who would not. */
+const WAIT_MS = 100;
 /** Longer than it ever waits for a picture. */
 const ANSWER_MS = 30_000;
 
@@ -106,7 +108,7 @@ class OneLook {
     for (let now = this.askedAt; ; now = performance.now()) {
       const fresh = this.#after(after);
       if (fresh !== undefined && now - fresh.at < FRESH_MS) return await this.#inTurn(fresh.answer);
-      this.#asking ??= this.#ask({ ...params, waitMs: Math.max(0, Math.ceil(until - now)) });
+      this.#asking ??= this.#ask({ ...params, waitMs: Math.min(WAIT_MS, Math.max(0, Math.ceil(until - now))) });
       const answer = await this.#asking;
       const newest = this.#after(after);
       if (newest !== undefined) return await this.#inTurn(newest.answer);
