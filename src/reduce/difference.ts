@@ -10,7 +10,8 @@ import type { Assembler } from "../ip/index.ts";
 import { correct } from "./corrections/index.ts";
 import type { Dark } from "./dark-average.ts";
 import {
-  assembledSensors,
+  assembledErrors,
+  assembledMeans,
   assemblerFor,
   axesOf,
   detectorOf,
@@ -145,7 +146,7 @@ export async function differencePicture(st: PictureReader, options: DifferenceOp
     const parts = [pumped, unpumped].map((part): ClassMean => ({ monitor: null, ...part }));
     return [{ id: info.id, ...subtracted(parts, averaged.dark, info.id, reference), parts }];
   });
-  const [image, error] = assembledSensors(assembler, sensors);
+  const [image, error] = [assembledMeans(assembler, sensors), assembledErrors(assembler, sensors)];
   const classOf = (k: number): ClassOfPicture => ({
     tags: averaged.tags.exposed.filter((tag) => on.has(tag) === (k === 0)),
     monitor: sensors[0]?.parts[k]?.monitor ?? null,

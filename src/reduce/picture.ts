@@ -156,23 +156,30 @@ export async function picture(st: PictureReader, options: PictureOptions): Promi
   const sensors = infos.flatMap((info): SensorMean[] => {
     const statistics = results.statistics[info.id];
     if (statistics === undefined) return [];
+    // Made when asked for: most who look at a picture do not.
+    const standardError = once(() => errorOf(statistics.standardError, dark, info.id));
     return [
       {
         id: info.id,
         info,
         darkMean: dark?.mean[info.id] ?? null,
         correctedMean: statistics.mean,
-        standardError: errorOf(statistics.standardError, dark, info.id),
+        get standardError() {
+          return standardError();
+        },
       },
     ];
   });
-  const [image, error] = assembledSensors(assembler, sensors);
+  const image = assembledMeans(assembler, sensors);
+  const error = once(() => assembledErrors(assembler, sensors));
   const darkRun = darkFrom === "head" ? run : darkFrom;
   return {
     run,
     detector,
     image,
-    error,
+    get error() {
+      return error();
+    },
     axes: assembler === null ? null : axesOf(assembler),
     assembler,
     done: {
@@ -223,20 +230,37 @@ function errorOf({ data, shape }: PreciseImage, dark: Dark | null, id: string): 
   return ndarray(errors, shape);
 }
 
-/** Image and error map. */
-export function assembledSensors(
+/** What `make` gives, made when it is first asked for. */
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
+}
+
+/** The image of all sensors; of the only one where there is no geometry. */
+export function assembledMeans(
   assembler: Assembler | null,
-  sensors: readonly Pick<SensorMean, "id" | "correctedMean" | "standardError">[],
-): [Image, Image] {
-  if (assembler === null) {
-    const [only] = sensors;
-    if (only === undefined) throw new SaclaError("NO_SHOTS", "The detector has no sensor with an image.");
-    const single = ({ data, shape: [rows = 0, columns = 0] }: PreciseImage): Image =>
-      asImage(Float32Array.from(data), rows, columns);
-    return [single(only.correctedMean), single(only.standardError)];
-  }
-  const errors = Object.fromEntries(sensors.map(({ id, standardError }) => [id, standardError]));
-  return [assembler.assemble(correctedMeans(sensors)), assembler.assembleErrors(errors)];
+  sensors: readonly Pick<SensorMean, "id" | "correctedMean">[],
+): Image {
+  return assembler === null ? single(sensors[0]?.correctedMean) : assembler.assemble(correctedMeans(sensors));
+}
+
+/** The same of their errors. */
+export function assembledErrors(
+  assembler: Assembler | null,
+  sensors: readonly Pick<SensorMean, "id" | "standardError">[],
+): Image {
+  return assembler === null
+    ? single(sensors[0]?.standardError)
+    : assembler.assembleErrors(Object.fromEntries(sensors.map(({ id, standardError }) => [id, standardError])));
+}
+
+function single(image: PreciseImage | undefined): Image {
+  if (image === undefined) throw new SaclaError("NO_SHOTS", "The detector has no sensor with an image.");
+  const [rows = 0, columns = 0] = image.shape;
+  return asImage(Float32Array.from(image.data), rows, columns);
 }
 
 export function axesOf(assembler: Assembler): { xUm: Float64Array; yUm: Float64Array } {

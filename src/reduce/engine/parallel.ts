@@ -20,11 +20,11 @@ export interface ParallelOptions {
    */
   readonly workers?: number | undefined;
   /**
-   * Pieces the tags are cut into; a piece is what is lost and done again when a worker dies. @default 4 per worker, and
-   * as many as workers when their number is left out
+   * Pieces the tags are cut into; a piece is what is lost and done again when a worker dies. Each makes its sums anew,
+   * which are merged. @default as many as workers
    */
   readonly parts?: number | undefined;
-  /** Given to each part: any value that can be cloned. */
+  /** Given to each part: any value that can be cloned, which is done once for each worker. */
   readonly data?: unknown | undefined;
   /** Told how many shots are done, of how many. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
@@ -89,7 +89,7 @@ export async function reduceInParallel<M extends PartModule<Record<string, Reduc
       await pool.terminate();
     }
   };
-  if (workers !== undefined) await inThreads(workers, piecesOf(options.tags, parts ?? 4 * workers), 0);
+  if (workers !== undefined) await inThreads(workers, piecesOf(options.tags, parts ?? workers), 0);
   else await asItPays(options.tags, parts, here, inThreads);
   return resultsOf(total);
 }
@@ -185,7 +185,6 @@ class WorkerPool {
               part: job.part,
               hightag: tags.hightag,
               tags: tags.values,
-              data: this.#options.data,
               progress: this.#progress,
             }),
             job,
@@ -230,7 +229,7 @@ class WorkerPool {
   }
 
   #spawn(): Thread {
-    const thread = new Thread(this.#module);
+    const thread = new Thread(this.#module, this.#options.data);
     this.#threads.add(thread);
     return thread;
   }
@@ -245,9 +244,10 @@ class WorkerPool {
 class Thread {
   readonly #worker: Worker;
 
-  constructor(module: URL) {
+  /** @param data - of each part */
+  constructor(module: URL, data: unknown) {
     const entry = besideModule(import.meta.url, "part-worker");
-    this.#worker = startThread(entry, { workerData: { module: module.href } }, module);
+    this.#worker = startThread(entry, { workerData: { module: module.href, data } }, module);
     this.#worker.setMaxListeners(0);
   }
 

@@ -6,11 +6,11 @@ import type { Reducer } from "../reducer.ts";
 import type { Part, PartModule } from "./part.ts";
 import type { Checkpoint } from "./partial-result.ts";
 
-const { module } = workerData as { module: string };
+const { module, data } = workerData as { module: string; data: unknown };
 
 parentPort?.on("message", (part: Part) => void answer(part));
 
-async function answer({ part, hightag, tags, data, progress }: Part): Promise<void> {
+async function answer({ part, hightag, tags, progress }: Part): Promise<void> {
   try {
     const { accumulatePart } = (await import(module)) as PartModule<Record<string, Reducer<unknown>>>;
     const accumulated = await accumulatePart({

@@ -27,7 +27,6 @@ export interface Part {
   readonly part: number;
   readonly hightag: number;
   readonly tags: Uint32Array;
-  readonly data: unknown;
   readonly progress: Int32Array;
 }
 

@@ -1,8 +1,9 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { DetectorInfo } from "../../../src/core/detector.ts";
 import { hash, Random } from "../../../src/core/random.ts";
 import { Db } from "../../../src/db/index.ts";
 import { Facility } from "../../../src/index.ts";
+import { Assembler } from "../../../src/ip/index.ts";
 import { picture, quickLook } from "../../../src/reduce/index.ts";
 import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import { St } from "../../../src/st/index.ts";
@@ -18,9 +19,14 @@ describe("picture", () => {
   it("is the quick look's mean, assembled, with axes, an account and what was done", async () => {
     const counted = counting(endpoint);
     const run = await new Db(counted).run(3, 1_520_000);
+    const errorMaps = vi.spyOn(Assembler.prototype, "assembleErrors");
     const found = await new Facility(counted).picture({ run, limit: 4 });
+    expect(errorMaps).not.toHaveBeenCalled();
     expect(counted.asked.length).toBe(new Set(counted.asked).size);
     const { image, error, axes, assembler, done, tags, detector, sensors, ledger } = found;
+    expect(found.error).toBe(error);
+    expect(errorMaps).toHaveBeenCalledTimes(1);
+    errorMaps.mockRestore();
     const look = await quickLook(st, run, detector, { limit: 4 });
     for (const [i, { correctedMean, darkMean }] of sensors.entries()) {
       expect(sameBytes(correctedMean.data, look.sensors[i]?.correctedMean.data)).toBe(true);
