@@ -21,6 +21,23 @@ interface Scan {
   readonly imagesPerStep: number | null;
 }
 
+/** An emission line; `photons` per shot of nominal pulse energy. */
+export interface EmissionLineTruth {
+  readonly energyEv: number;
+  readonly fwhmEv: number;
+  readonly photons: number;
+}
+
+/** What a crystal spectrometer sees of a sample. */
+export interface Emission {
+  readonly lines: readonly EmissionLineTruth[];
+  /** Energies to which the monochromator is set in the first exposed images of a run, for the energy scale. */
+  readonly calibrationEv: readonly number[];
+  readonly imagesPerEnergy: number;
+  /** Photons of an image for the scale. */
+  readonly calibrationPhotons: number;
+}
+
 /** Runs taken one after another under the same conditions. */
 export interface RunSeries {
   readonly beamline: number;
@@ -48,6 +65,8 @@ export interface RunSeries {
   /** The only image of a run with the pump laser, from 0. Without it every other image is pumped. */
   readonly laserImage?: number;
   readonly scan?: Scan;
+  /** The detector stands behind a crystal spectrometer, and sees nothing but these lines. */
+  readonly emission?: Emission;
   /** The run pauses from one tag offset to another, in every second run, the first included. */
   readonly pause?: { readonly fromTag: number; readonly toTag: number };
   /** Newer runs carry the keys `fy_id` and `detectors`. */

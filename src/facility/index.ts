@@ -1,7 +1,7 @@
 export { type Clock, realClock, VirtualClock } from "../core/clock.ts";
 export { RehearsalClock } from "./control/rehearsal-clock.ts";
 export { loadScenario, type Scenario, scenarioNames } from "./control/scenario.ts";
-export type { Pump } from "./experiment.ts";
+export type { EmissionLineTruth, Pump } from "./experiment.ts";
 export { demoRun } from "./experiments.ts";
 export {
   createSimulatedFacility,

@@ -57,6 +57,20 @@ export const sourceParameters = {
 /** Growth of the mean square displacement by the pump laser, Å²: ring (110) of LaB6 falls by 6 %. */
 export const pumpDisplacementA2 = 0.0406;
 
+/**
+ * A crystal spectrometer whose energies lie along the columns of a sensor, on a curve: its dispersion, how it bends,
+ * how the line of an energy is curved and tilted across the rows, its blur (rms), and the share of photons anywhere.
+ */
+export const emissionParameters = {
+  middleEv: 7050,
+  evPerPixel: 0.16,
+  bendPixelPerEv2: 0.0025,
+  curvePixel: 6e-5,
+  tiltPixel: 0.01,
+  blurEv: 0.6,
+  background: 0.1,
+} as const;
+
 /** Two channel-cut Si(111) crystals in (+,−,−,+), as users of beamline 3 scan them. */
 export const monochromatorParameters = {
   degPerPulse: 4e-6,

@@ -42,6 +42,8 @@ export interface SimulatedShot {
   delayPulse: number;
   timingPulse: number;
   photonEnergyEv: number;
+  /** Energy at which the monochromator calibrates a spectrometer, eV; NaN where it does not. */
+  calibrationEv: number;
   /** False while the accelerator has tripped. */
   beamOn: boolean;
   /** Slow drift of the pulse energy, and what a changed undulator costs. */
@@ -77,6 +79,7 @@ export function plainShot(experiment: RunSeries, seed: number): SimulatedShot {
     delayPulse: 0,
     timingPulse: 0,
     photonEnergyEv: experiment.photonEnergyEv,
+    calibrationEv: NaN,
     beamOn: true,
     energyFactor: 1,
     pointingX: 0,
@@ -93,6 +96,7 @@ export function plainShot(experiment: RunSeries, seed: number): SimulatedShot {
 export function untouch(shot: SimulatedShot, experiment: RunSeries): void {
   shot.experiment = experiment;
   shot.photonEnergyEv = experiment.photonEnergyEv;
+  shot.calibrationEv = NaN;
   shot.beamOn = true;
   shot.energyFactor = 1;
   shot.pointingX = 0;

@@ -119,6 +119,7 @@ function beamline3(): Signal[] {
     ...olderDiodes.map((equipId, i) => userDiode(equipId, 3, 0.2 + 0.05 * i)),
     spectrometer("xfel_bl_3_tc_spec_1/energy", 3),
     motor("xfel_bl_3_tc_mono_1_theta/position", 3),
+    monochromatorEnergy("xfel_bl_3_oh_2_mono_photon_energy/energy", 3),
     ...[2, 4].map((station) => laserDiode(`xfel_bl_3_st_${station}_pd_laser_fitting_peak/voltage`, 3)),
     ...[1, 2, 3, 4, 5].flatMap((station) => userDiodes(3, station)),
     ...motors(3, 1, { 73: (shot) => Math.round(shot.timingPulse) }),
@@ -225,6 +226,12 @@ function spectrometer(equipId: string, bl: number): Signal {
     return (energyEv * (1 + spectrometerNoise * draws.normal())) / 1000;
   };
   return { equipId, bl, unit: "keV", read };
+}
+
+/** Photon energy to which the monochromator is set: that of the beam, but where it calibrates a spectrometer. */
+function monochromatorEnergy(equipId: string, bl: number): Signal {
+  const read: Read = ({ calibrationEv, photonEnergyEv }) => (calibrationEv > 0 ? calibrationEv : photonEnergyEv);
+  return { equipId, bl, unit: "eV", read };
 }
 
 /**

@@ -1,3 +1,4 @@
+import { calibrationEvAt } from "./emission.ts";
 import type { RunSeries } from "./experiment.ts";
 import { experiments, liveHightag, liveTag } from "./experiments.ts";
 import { timingParameters } from "./parameters.ts";
@@ -83,6 +84,7 @@ export class Timeline {
     shot.laserShutterOpen = pump !== undefined && !wholeDark && isPumped;
     shot.delayPulse = experiment.pump?.t0Pulse ?? 0;
     shot.timingPulse = timingParameters.zeroPulse;
+    shot.calibrationEv = calibrationEvAt(experiment, exposedIndex);
     moveStages(shot, index, Math.max(0, exposedIndex));
   }
 

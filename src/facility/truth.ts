@@ -1,6 +1,6 @@
 import { SaclaError } from "../core/errors.ts";
 import type { ControlledBeamline, DeviceRests } from "./control/beamline.ts";
-import type { Pump } from "./experiment.ts";
+import type { EmissionLineTruth, Pump } from "./experiment.ts";
 import { liveTag } from "./experiments.ts";
 import type { MpccdModel } from "./models/mpccd.ts";
 import { timingParameters } from "./parameters.ts";
@@ -143,6 +143,11 @@ export class FacilityTruth {
   /** Bragg spots in the detector plane, µm. */
   spots(bl: number, run: number): readonly SampleSpot[] {
     return this.#run(bl, run).experiment.sample.spots;
+  }
+
+  /** Emission lines of a run, where they really are; none where there is no spectrometer. */
+  emissionLines(bl: number, run: number): readonly EmissionLineTruth[] {
+    return this.#mpccd.linesOf(this.#run(bl, run).experiment);
   }
 
   /** The pump laser of a run, with its t0; undefined without one. */

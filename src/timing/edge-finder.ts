@@ -105,8 +105,8 @@ export interface EdgeFinderState {
   readonly root: string;
   readonly basis: readonly string[];
   readonly excess: { readonly step: number; readonly position: number };
-  /** rms of the edges' ln σ; 1 where it is not known. */
-  readonly widthScatter?: number;
+  /** rms of the edges' ln σ; null where it is not known. */
+  readonly widthScatter?: number | null;
   readonly fringes: readonly number[];
   readonly edges: number;
   readonly laserOnly: number;
@@ -232,7 +232,7 @@ export class EdgeFinder {
       root: encode(Float32Array.from(model.root)),
       basis: model.basis.map((vector) => encode(Float32Array.from(vector))),
       excess: model.excess,
-      widthScatter: model.widthScatter,
+      widthScatter: model.widthScatter === Infinity ? null : model.widthScatter,
       fringes: fringes.map(({ frequency }) => frequency),
       edges,
       laserOnly: this.#laserOnly,
@@ -247,7 +247,7 @@ export class EdgeFinder {
       root: Float64Array.from(decode(state.root)),
       basis: orthonormal(state.basis.map((text) => Float64Array.from(decode(text)))),
       excess: state.excess,
-      widthScatter: state.widthScatter ?? 1,
+      widthScatter: state.widthScatter ?? Infinity,
     };
     const profiler = {
       layout: state.layout,

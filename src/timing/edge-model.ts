@@ -9,7 +9,10 @@ export interface EdgeModel {
   readonly basis: Basis;
   /** How much larger than white noise says are the scatter of a step's height, and that of its position. */
   readonly excess: { readonly step: number; readonly position: number };
-  /** rms of ln σ over the edges: what one that is wider than the others has against it. */
+  /**
+   * rms of ln σ over the edges: what one that is wider than the others has against it. Infinity: not known, and no
+   * wide edge is taken for two.
+   */
   readonly widthScatter: number;
 }
 

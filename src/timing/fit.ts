@@ -109,7 +109,7 @@ export class EdgeFitter {
     if (edges.length === 0) {
       edges = this.#refine([rough], WIDTH_PRIOR);
       const [one = rough] = edges;
-      if (one.sigma > WIDE * this.model.shape.sigma) edges = this.#split(one);
+      if (one.sigma > WIDE * this.model.shape.sigma && this.model.widthScatter < Infinity) edges = this.#split(one);
     }
     const [main = rough, other] = edges;
     return {

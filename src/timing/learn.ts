@@ -97,7 +97,7 @@ class Learner {
     if (xrays.length > 0) weights = this.#firstLook(weights);
     let learnt = this.#model(weights, []);
     if (xrays.length === 0) return learnt;
-    for (let round = 0; round < 3; round++) {
+    for (let round = 0; round < 4; round++) {
       const fitter = new EdgeFitter(learnt.model);
       // While the shape is not known, the way in which light comes back can look like a second edge.
       const fits = this.#fits(fitter, learnt.profiler, xrays).filter((one) => isSure(one, round === 0));
@@ -109,8 +109,20 @@ class Learner {
       }
       if (round > 0) this.#tau = this.#bestTau(learnt, fits);
       learnt = this.#model(weights, fits);
+      // Not before the width is learnt: edges wider than it would all be taken for two.
+      if (round > 1) learnt = { ...learnt, model: { ...learnt.model, widthScatter: this.#widthScatter(fits) } };
     }
     return learnt;
+  }
+
+  /** rms of ln σ; Infinity where too few edges tell. */
+  #widthScatter(fits: readonly ShotFit[]): number {
+    const away = fits
+      .map(({ fit }) => Math.abs(Math.log((fit.edge?.sigma ?? NaN) / this.#sigma)))
+      .sort((a, b) => a - b);
+    if (away.length < LEAST_WIDTHS) return Infinity;
+    // Of normal scatter 35 % is within 0.45 rms; many of the other edges may be two.
+    return Math.max(LEAST_SCATTER, (away[Math.floor(0.35 * away.length)] ?? NaN) / 0.45);
   }
 
   #profiler(weights: Float64Array): Profiler {
@@ -211,13 +223,7 @@ class Learner {
       others.length === 0 ? clear : findFringes(others, root, slope, { known: clear, longest: bins / 4, least: PLAIN });
     const drift = orthonormal([...slopes(root), ...fringes(root, found)]);
     const basis = known === undefined ? orthonormal([...drift, ...commonPatterns(left, drift)]) : drift;
-    const widths = fits
-      .map(({ fit }) => Math.abs(Math.log((fit.edge?.sigma ?? NaN) / this.#sigma)))
-      .sort((a, b) => a - b);
-    // Of normal scatter 35 % is within 0.45 rms; many of the other edges may be two.
-    const scatter = (widths[Math.floor(0.35 * widths.length)] ?? NaN) / 0.45;
-    const widthScatter = widths.length < LEAST_WIDTHS ? 1 : Math.max(LEAST_SCATTER, scatter);
-    const model = { shape, root, basis, excess: { step: 1, position: 1 }, widthScatter };
+    const model = { shape, root, basis, excess: { step: 1, position: 1 }, widthScatter: Infinity };
     return {
       profiler,
       model: known === undefined ? { ...model, excess: this.#excess(model, profiler, fits) } : model,

@@ -4,9 +4,10 @@ import { SaclaError } from "../../core/errors.ts";
 import type { Pixels } from "../../core/ndarray.ts";
 import { hash, Random } from "../../core/random.ts";
 import type { DarkPattern } from "../dark.ts";
-import type { RunSeries } from "../experiment.ts";
+import { emissionLines, emissionPattern } from "../emission.ts";
+import type { EmissionLineTruth, RunSeries } from "../experiment.ts";
 import { noiseTails } from "../noise.ts";
-import { mpccdParameters } from "../parameters.ts";
+import { emissionParameters, mpccdParameters } from "../parameters.ts";
 import { makePattern } from "../pattern.ts";
 import type { PulseModel } from "../pulse.ts";
 import { debyeWaller } from "../samples.ts";
@@ -98,14 +99,26 @@ export class MpccdModel implements DetectorModel {
     return this.#ownCanvas().dark(sensorId);
   }
 
-  /** Expected photons of the sensor in an experiment. */
-  pattern(experiment: RunSeries, sensorId: string): Light {
-    return this.#ownCanvas().light(`${experiment.beamline} ${experiment.firstRun} ${sensorId}`, () => {
+  /** Expected photons of the sensor in an experiment; `calibrationEv`: in an image that calibrates its spectrometer. */
+  pattern(experiment: RunSeries, sensorId: string, calibrationEv = NaN): Light {
+    const { emission } = experiment;
+    const key = `${experiment.beamline} ${experiment.firstRun} ${sensorId}`;
+    if (emission !== undefined) {
+      const calibrates = { energyEv: calibrationEv, fwhmEv: 0, photons: emission.calibrationPhotons };
+      const lines = Number.isNaN(calibrationEv) ? this.linesOf(experiment) : [calibrates];
+      return this.#ownCanvas().light(`${key} ${this.#seed} ${calibrationEv}`, () => emissionPattern(lines));
+    }
+    return this.#ownCanvas().light(key, () => {
       const { geometry } = this.describe(sensorId);
       if (geometry === null)
         throw new SaclaError("INTERNAL", `${sensorId} has no geometry, so nothing can be projected on it.`);
       return makePattern(experiment, geometry);
     });
+  }
+
+  /** The lines that a spectrometer sees in an experiment. */
+  linesOf({ emission }: RunSeries): readonly EmissionLineTruth[] {
+    return emission === undefined ? [] : emissionLines(emission, this.#seed);
   }
 
   /** ADU of one photon at the experiment's energy. */
@@ -158,11 +171,15 @@ export class MpccdModel implements DetectorModel {
   }
 
   #addLight(sensorId: string, shot: SimulatedShot, canvas: SensorCanvas): void {
-    const light = this.pattern(shot.experiment, sensorId);
+    const { emission } = shot.experiment;
+    const light = this.pattern(shot.experiment, sensorId, shot.calibrationEv);
     if (light.total === 0) return;
     const displacementA2 = this.#pulses.displacementA2(shot);
     const exposure: Exposure = {
-      aduPerPhoton: this.aduPerPhoton(this.#pulses.stationPhotonEnergyEv(shot), sensorId),
+      aduPerPhoton: this.aduPerPhoton(
+        emission === undefined ? this.#pulses.stationPhotonEnergyEv(shot) : emissionParameters.middleEv,
+        sensorId,
+      ),
       intensity: (this.#pulses.stationEnergyJ(shot) * shot.transmission) / shot.experiment.pulseEnergyJ,
       ringFactors: light.rings.map((ring) => shot.sampleFactor * debyeWaller(ring.dSpacingAngstrom, displacementA2)),
       cloudUm: mpccdParameters.chargeCloudShare * thicknessUm(sensorId),

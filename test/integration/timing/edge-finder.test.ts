@@ -66,8 +66,8 @@ describe("EdgeFinder", () => {
     expect(told).toBeGreaterThanOrEqual(0.5 * doubles.length);
   });
 
-  it("tells of second edges that stand 3.5 σ away", () => {
-    const images = timingImages({ seed: 13, secondAway: 3.5, secondShare: 0.3, depth: [0.1, 0.15] });
+  it("tells of second edges that stand 3.5 σ away, and takes no wide edge for two", () => {
+    const images = timingImages({ seed: 13, sigma: 25, secondAway: 3.5, secondShare: 0.12, depth: [0.1, 0.15] });
     const { finder, found } = run(images);
     images.forEach(({ secondPx, edgePx }, i) => {
       const { flags = [], fittingPx = NaN, secondPx: second = NaN } = found[i] ?? {};
