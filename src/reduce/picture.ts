@@ -345,6 +345,8 @@ export function findSpots(
       column: place.column,
       value: pixels.get(place.row, place.column),
     });
+    // Of pixels that are infinite there is no centre.
+    if (!Number.isFinite(row + column)) return spot;
     const centre = assembler.toImage(place.sensor, row, column);
     return { column: Math.floor(centre.column), row: Math.floor(centre.row), value: spot.value };
   });

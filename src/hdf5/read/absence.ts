@@ -114,7 +114,9 @@ function sourceAbsent(file: H5File, path: string, name: string, dataset: string,
   const gone = (what: string): Absence => ({ reason: "source-gone", what: `it is virtual, and ${what}` });
   if (source === undefined) return gone(`its source ${name} is not there`);
   if (source.kind(dataset) !== "dataset") return gone(`its source ${name} has no ${dataset}`);
-  const absence = source === file && dataset === path ? undefined : absenceOf(source, dataset, undefined, depth + 1);
+  // It is no place for the library to look.
+  if (source === file && dataset === path) return gone("it is its own source");
+  const absence = absenceOf(source, dataset, undefined, depth + 1);
   if (absence === undefined) return undefined;
   return { ...absence, what: `it is virtual, and of its source ${name}, ${absence.what}` };
 }

@@ -9,6 +9,7 @@ import { ImageOffsets } from "../direct/image-offsets.ts";
 import { type Absence, absenceOf, damaged, frameMissing, notWritten, partlyWritten } from "./absence.ts";
 import { FIRST_IMAGES, mostFrequent } from "./first-images.ts";
 import type { H5File } from "./h5file.ts";
+import { unlessOdd } from "./h5types.ts";
 
 /** The largest image that is taken for one: no detector is near it, but a damaged header can say anything. */
 const MOST_PIXELS = 2 ** 28;
@@ -104,7 +105,7 @@ export class StoredDetector {
   get badPixels(): CallResult<"st.readBadPixels"> {
     const path = `${this.#path}/${BAD_PIXELS}`;
     const { ysize, xsize } = this.info;
-    const [rows, columns] = this.#file.shape(path) ?? [];
+    const [rows, columns] = unlessOdd(() => this.#file.shape(path)) ?? [];
     if (rows !== ysize || columns !== xsize) return null;
     const reasons = new Float32Array(ysize * xsize);
     this.#file.readImage(path, ysize, xsize, reasons);

@@ -302,6 +302,20 @@ describe("one odd part of a file", () => {
     }
   });
 
+  it("infinite pixels are assembled; a detector_info that is no group stops nothing", async () => {
+    const infinite = { data: new Float32Array(ROWS * COLUMNS).fill(Infinity), shape: [ROWS, COLUMNS] };
+    const all = Object.fromEntries(TAGS.map((tag) => [`${detector}/tag_${tag}/detector_data`, infinite]));
+    const closed = { data: Float32Array.of(0), shape: [] };
+    const path = await write({ ...all, [`${detector}/detector_info/manipulator_position_in_micro_meter`]: closed });
+    expect((await cli(["assemble", "--url", path, "--dark", "none", "-o", "x.png"])).code).toBe(0);
+    const info = Object.keys(archiveParts()).filter((place) => place.startsWith(`${detector}/detector_info`));
+    const other = await write({
+      ...Object.fromEntries(info.map((place) => [place, undefined])),
+      [`${detector}/detector_info`]: { data: 1 },
+    });
+    expect((await cli(["convert", "--url", other, "--dark", "none", "-o", `${other}-c.h5`])).code).toBe(0);
+  });
+
   it("shots without an image take no group in a converted file, and are in it", async () => {
     const path = await write({
       [`${detector}/tag_101/detector_data`]: undefined,
