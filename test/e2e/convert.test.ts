@@ -121,7 +121,7 @@ print(json.dumps([names, len(panels), panels[2].get_origin(), panels[2].get_fast
 
 describe("a conversion killed at random moments", () => {
   it("ends the same to the last byte, and leaves nothing", async () => {
-    const asked = isFull ? 8 : times(4, 2);
+    const asked = isFull ? 8 : times(4, 1);
     const { kills, faults } = await chaos(asked, 20251);
     expect(faults).toEqual([]);
     expect(kills).toBe(asked);

@@ -14,6 +14,7 @@ import {
   radialProfile,
   reduce,
 } from "../../../src/reduce/index.ts";
+import { cases } from "../../support/full.ts";
 import { itNeeding, itWithSharedData, pythonWith, sharedData } from "../../support/optional.ts";
 import { of, shotOf } from "../../unit/reduce/stack.ts";
 
@@ -240,14 +241,15 @@ describe("radialProfile beside pyFAI", () => {
       axis: { unit: "2th_deg", to: 43, bins: 400 },
     } as const;
     const plain = { ...base, polarisation: null, solidAngle: false } as const;
+    const profiles = [
+      ["no split/uncorrected", plain],
+      ["no split/polarisation and solid angle", base],
+      ["full split/uncorrected", { ...plain, split: "area" }],
+      ["full split/polarisation and solid angle", { ...base, split: "area" }],
+    ] as const;
     const { ledger: _, ...found } = await reduce(
       shots(truth.light_tags),
-      {
-        "no split/uncorrected": radialProfile(plain),
-        "no split/polarisation and solid angle": radialProfile(base),
-        "full split/uncorrected": radialProfile({ ...plain, split: "area" }),
-        "full split/polarisation and solid angle": radialProfile({ ...base, split: "area" }),
-      },
+      Object.fromEntries(cases(profiles, 0, 3).map(([name, options]) => [name, radialProfile(options)])),
       { dark, corrections: [correct.photons({ detectors: sensors, configuredEv: truth.energy_eV })] },
     );
     for (const [name, profile] of Object.entries(found)) {
