@@ -159,7 +159,8 @@ export class ReducePass<R extends Reducers> {
     const reducers = Object.values(this.#reducers);
     if (!frames.some((frame) => statisticsOf(reducers, frame).length > 0)) return undefined;
     const hasDark = this.#options.dark !== undefined;
-    const bytes = frames.reduce((sum, frame) => sum + ringBytes(frame, reducers, depth, darkLike(frame, hasDark)), 0);
+    const likeDark = darksLike(hasDark);
+    const bytes = frames.reduce((sum, frame) => sum + ringBytes(frame, reducers, depth, likeDark(frame)), 0);
     const arena = attempt(() => new Arena(bytes));
     if (arena === undefined) return undefined;
     const make = (length: number, type: PixelType): Pixels =>
@@ -204,8 +205,9 @@ export function workingBytes(
   depth: number,
   hasDark: boolean,
 ): number {
+  const likeDark = darksLike(hasDark);
   return frames.reduce((sum, frame) => {
-    const dark = darkLike(frame, hasDark);
+    const dark = likeDark(frame);
     const difference =
       hasDark && reducers.some(({ appliesDark }) => appliesDark === undefined)
         ? imageBytes(frame.rows * frame.columns, 1)
@@ -226,9 +228,15 @@ function ringBytes(
 }
 
 /**
- * In place of a dark that is not known yet: with a value that no 16-bit number is near, a histogram takes up to 6 bytes
- * per pixel more.
+ * In place of darks that are not known yet, one for all sensors of a size: with a value that no 16-bit number is near,
+ * a histogram takes up to 6 bytes per pixel more.
  */
-function darkLike({ rows, columns }: ImageSpec, hasDark: boolean): Float64Array | undefined {
-  return hasDark ? new Float64Array(rows * columns) : undefined;
+function darksLike(hasDark: boolean): (frame: ImageSpec) => Float64Array | undefined {
+  const made = new Map<number, Float64Array>();
+  return ({ rows, columns }) => {
+    if (!hasDark) return undefined;
+    const dark = made.get(rows * columns) ?? new Float64Array(rows * columns);
+    made.set(dark.length, dark);
+    return dark;
+  };
 }

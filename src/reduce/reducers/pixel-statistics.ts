@@ -85,17 +85,31 @@ export function variance(options: { readonly ddof?: number | undefined } = {}): 
     result: ({ sum, upper, lower, count }, { rows, columns }, dark) => {
       const n = count[0] ?? 0;
       // A dark is the same for all shots: it moves the mean, and leaves the spread as it is.
-      const [spread, errors] = [new Float64Array(sum.length), new Float64Array(sum.length)];
-      for (let i = 0; i < spread.length; i++) {
-        const v =
+      const spread = new Float64Array(sum.length);
+      for (let i = 0; i < spread.length; i++)
+        spread[i] =
           n <= ddof ? NaN : Math.max(0, varianceSum(sum[i] ?? NaN, upper[i] ?? NaN, lower[i] ?? NaN, n)) / (n - ddof);
-        spread[i] = v;
-        errors[i] = Math.sqrt(v / n);
-      }
       const image = (data: Float64Array): PreciseImage => ndarray(data, [rows, columns]);
-      return { mean: image(meansOf(sum, n, dark)), variance: image(spread), standardError: image(errors), count: n };
+      let errors: PreciseImage | undefined;
+      return {
+        mean: image(meansOf(sum, n, dark)),
+        variance: image(spread),
+        // Made when asked for: a dark has no use for it.
+        get standardError() {
+          errors ??= image(rootsOf(spread, n));
+          return errors;
+        },
+        count: n,
+      };
     },
   });
+}
+
+/** √(value / n) of each. */
+function rootsOf(values: Float64Array, n: number): Float64Array {
+  const roots = new Float64Array(values.length);
+  for (let i = 0; i < roots.length; i++) roots[i] = Math.sqrt((values[i] ?? NaN) / n);
+  return roots;
 }
 
 /** Σ(x − mean)² from exact sums: around a whole-number pivot near the mean, so that little cancels. */

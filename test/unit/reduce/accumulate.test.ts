@@ -108,7 +108,10 @@ describe("accumulate", () => {
       0,
       expect.closeTo(2 / 3, 12),
     ]);
+    // Made when asked for, once.
+    expect(Object.getOwnPropertyDescriptor(spread["A"], "standardError")?.get).toBeTypeOf("function");
     expect(spread["A"]?.standardError.get(0, 2)).toBeCloseTo(Math.sqrt((3000 ** 2 - 1) / 12 / 3000), 12);
+    expect(spread["A"]?.standardError).toBe(spread["A"]?.standardError);
   });
 
   it("says its memory before it starts", () => {
