@@ -26,7 +26,7 @@ export function objectAt(file: Hdf5Bytes, path: string): number {
     }, rootOf(file));
 }
 
-/** Groups that are kept, and members of one: paths have groups in common, but none has a group of images twice. */
+/** Groups that are kept, and members of one: paths have groups in common. Of larger groups the last one is kept. */
 const [MOST_GROUPS, MOST_MEMBERS] = [64, 1024];
 
 /** Address of a member; NaN where there is none. */
@@ -34,11 +34,13 @@ function memberOf(file: Hdf5Bytes, address: number, name: string): number {
   const known = file.groups.get(address);
   if (known !== undefined) return known.get(name) ?? NaN;
   const links = linksOf(file, address);
-  if (file.writer === "none" && links.length <= MOST_MEMBERS) {
-    if (file.groups.size >= MOST_GROUPS) file.groups.clear();
-    file.groups.set(address, new Map(links));
-  }
-  return links.find(([link]) => link === name)?.[1] ?? NaN;
+  if (file.writer !== "none") return links.find(([link]) => link === name)?.[1] ?? NaN;
+  const members = new Map(links);
+  if (file.groups.size >= MOST_GROUPS) file.groups.clear();
+  if (links.length > MOST_MEMBERS)
+    for (const [other, { size }] of file.groups) if (size > MOST_MEMBERS) file.groups.delete(other);
+  file.groups.set(address, members);
+  return members.get(name) ?? NaN;
 }
 
 /** Members of a group, in the order of its table. */

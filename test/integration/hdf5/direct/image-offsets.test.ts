@@ -8,6 +8,7 @@ import { isSaclaError } from "../../../../src/core/errors.ts";
 import { newPixels, type Pixels } from "../../../../src/core/ndarray.ts";
 import { Random } from "../../../../src/core/random.ts";
 import { Hdf5Bytes } from "../../../../src/hdf5/direct/bytes.ts";
+import { objectAt } from "../../../../src/hdf5/direct/group.ts";
 import { ImageOffsets } from "../../../../src/hdf5/direct/image-offsets.ts";
 import { openArchive } from "../../../../src/hdf5/index.ts";
 import { H5File } from "../../../../src/hdf5/read/h5file.ts";
@@ -135,6 +136,21 @@ describe("a list of filters that one bit turned into something else", () => {
     await expect(reading()).rejects.toMatchObject({ code: "FILE_DAMAGED" });
     expect([await archive.readFrame(3, 7, detId, 103, out), ...out]).toEqual([true, 0, 1, 2, 3, 4, 5]);
     await archive.close();
+  });
+});
+
+describe("a group of many members", () => {
+  it("is listed once for all paths that lead through it", async () => {
+    const links = Array.from({ length: 1100 }, (_, k): [string, { data: number[]; softLink: string }] => {
+      return [`/link_${k}`, { data: [], softLink: "/run_7" }];
+    });
+    const file = await H5File.open(await written(Object.fromEntries(links)));
+    const view = vi.spyOn(file.fileBytes, "view");
+    objectAt(file.fileBytes, detector);
+    const first = view.mock.calls.length;
+    objectAt(file.fileBytes, "/run_7/event_info");
+    expect(view.mock.calls.length - first).toBeLessThan(first / 10);
+    file.close();
   });
 });
 
