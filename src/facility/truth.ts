@@ -130,7 +130,7 @@ export class FacilityTruth {
       hotPixels: dark.hot.slice(),
       deadPixels: dark.dead.slice(),
       expectedPhotons: this.#mpccd.pattern(experiment, detId).expected.slice(),
-      aduPerPhoton: this.#mpccd.aduPerPhoton(experiment.photonEnergyEv, detId),
+      aduPerPhoton: this.#mpccd.aduPerPhoton(this.#mpccd.seenEv(experiment) ?? experiment.photonEnergyEv, detId),
     };
   }
 

@@ -121,6 +121,11 @@ export class MpccdModel implements DetectorModel {
     return emission === undefined ? [] : emissionLines(emission, this.#seed);
   }
 
+  /** Photon energy that a spectrometer lets the sensor see; undefined where there is none. */
+  seenEv({ emission }: RunSeries): number | undefined {
+    return emission === undefined ? undefined : emissionParameters.middleEv;
+  }
+
   /** ADU of one photon at the experiment's energy. */
   aduPerPhoton(photonEnergyEv: number, sensorId: string): number {
     return photonEnergyEv / (EV_PER_ELECTRON * gainOf(sensorId));
@@ -171,13 +176,12 @@ export class MpccdModel implements DetectorModel {
   }
 
   #addLight(sensorId: string, shot: SimulatedShot, canvas: SensorCanvas): void {
-    const { emission } = shot.experiment;
     const light = this.pattern(shot.experiment, sensorId, shot.calibrationEv);
     if (light.total === 0) return;
     const displacementA2 = this.#pulses.displacementA2(shot);
     const exposure: Exposure = {
       aduPerPhoton: this.aduPerPhoton(
-        emission === undefined ? this.#pulses.stationPhotonEnergyEv(shot) : emissionParameters.middleEv,
+        this.seenEv(shot.experiment) ?? this.#pulses.stationPhotonEnergyEv(shot),
         sensorId,
       ),
       intensity: (this.#pulses.stationEnergyJ(shot) * shot.transmission) / shot.experiment.pulseEnergyJ,
