@@ -207,11 +207,12 @@ export function startsOf(
     });
   });
   tried.sort((a, b) => b.score - a.score);
+  const top = tried[0]?.score ?? 0;
   const best: typeof tried = [];
   for (const one of tried)
     if (
       best.length < STARTS &&
-      one.score >= 0.5 * (tried[0]?.score ?? 0) &&
+      one.score >= Math.min(top, 0.5 * top) &&
       best.every(({ part }) => Math.abs(part - one.part) > 0.008)
     )
       best.push(one);
