@@ -9,6 +9,7 @@ import { checkRoi, type Roi, roiShape } from "../../core/roi.ts";
 import { parseCondition, type Run, type RunTags } from "../../db/index.ts";
 import { placedSensors } from "../../db/run-assembler.ts";
 import { Assembler, badPixels, usable } from "../../ip/index.ts";
+import { isCut } from "../../ip/masks.ts";
 import type { RunInfo } from "../../transport/index.ts";
 import { writingOf } from "../layouts/index.ts";
 import { defaultSignals, eventInfoPathOf, hutchSignals, oneNameEach } from "../read/signals.ts";
@@ -186,9 +187,10 @@ async function unnamedBadPixels(
 ): Promise<Map<string, Uint8Array>> {
   const found = new Map<string, Uint8Array>();
   for (const [i, reasons] of (await run.badPixels(infos, options)).entries()) {
-    const { id, ysize, xsize } = infos[i] as DetectorInfo;
+    const info = infos[i] as DetectorInfo;
+    const { id, ysize, xsize } = info;
     const stored = roi === null ? reasons : cutMask(reasons, roi);
-    const told = roi === null ? badPixels(id, run.bl, run.number, [ysize, xsize]).data : [];
+    const told = roi === null && !isCut(info) ? badPixels(id, run.bl, run.number, [ysize, xsize]).data : [];
     if (stored.data.some((reason, pixel) => reason !== (told[pixel] ?? 0))) found.set(id, Uint8Array.from(stored.data));
   }
   return found;

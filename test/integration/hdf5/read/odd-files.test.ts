@@ -292,7 +292,8 @@ describe("one odd part of a file", () => {
       expect((await cli([...convert, "--url", fixture, "--roi", roi, "-o", cut])).code).toBe(0);
       const image = ["image", "300001", "--bl", "2", "--dark", "none", "-o", "x.png"];
       const nxmx = [...convert, "--format", "nxmx", "-o", join(folder, `cut-${i}-nxmx.h5`)];
-      for (const args of i === 0 ? [image, nxmx] : [image]) {
+      const again = [...convert, "-o", join(folder, `cut-${i}-again.h5`)];
+      for (const args of i === 0 ? [image, nxmx, again] : [image]) {
         const { code, err } = await cli([...args, "--url", cut]);
         expect([code, err]).toEqual([
           0,
