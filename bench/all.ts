@@ -1,7 +1,7 @@
 /**
  * The benches one after the other, then all their rows in one table: sacla, who does the same, ratio, goal, met or
  * MISSED. `npm run bench [-- NAME …]`: without names those that take a few minutes each at most; `page`, `stop`,
- * `dry-run`, `memory`, `reduce-memory`, `whole-job` and `array`, `compression` are run when they are named.
+ * `dry-run`, `memory`, `reduce-memory`, `whole-job`, `array` and `compression` are run when they are named.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
 import { fileError, SaclaError, show } from "../../core/errors.ts";
 import { isRecord } from "../../core/guards.ts";
 import { replaceFile } from "../../files/index.ts";
@@ -123,6 +123,8 @@ function wholeFile(path: string): Omit<WholeHead, "arrays"> & { packed: { array:
 
 function opened(path: string): number {
   try {
+    // A folder can be opened, too.
+    if (statSync(path).isDirectory()) throw new Error("it is a folder");
     return openSync(path, "r");
   } catch (cause) {
     throw fileError("FILE_NOT_FOUND", "The checkpoint", path, cause);

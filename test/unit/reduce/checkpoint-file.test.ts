@@ -183,7 +183,10 @@ describe("a checkpoint file", () => {
       writeFileSync(path, bytes.subarray(0, length));
       await expect(read()).rejects.toMatchObject({ code: "FILE_DAMAGED" });
     }
-    expect(() => checkpointHead(join(folder, "nowhere"))).toThrow(expect.objectContaining({ code: "FILE_NOT_FOUND" }));
+    for (const none of [join(folder, "nowhere"), folder]) {
+      expect(() => checkpointHead(none)).toThrow(expect.objectContaining({ code: "FILE_NOT_FOUND" }));
+      await expect(readContainer(none)).rejects.toMatchObject({ code: "FILE_NOT_FOUND" });
+    }
     writeFileSync(path, Buffer.concat([Buffer.from("SACLACP2"), bytes.subarray(8)]));
     await expect(read()).rejects.toMatchObject({ code: "UNSUPPORTED" });
   });
