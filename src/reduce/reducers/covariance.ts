@@ -25,9 +25,8 @@ export interface Covariance {
   /**
    * Standard error of the covariance, from the scatter of the products (x − x̄)(y − ȳ) over the shots, so for any
    * noise, enlarged by (2 + 5 correlation²) / n. Three of it hold less than they say below some 100 shots
-   * (docs/accuracy.md). NaN for fewer than three shots, where
-   * the pixel did not vary, and where pixel and signal vary so little about so large means that rounding cannot be told
-   * from it: `correlation` is still good there.
+   * (docs/accuracy.md). NaN for fewer than three shots, where the pixel did not vary, and where pixel and signal vary
+   * so little about so large means that rounding cannot be told from it: `correlation` is still good there.
    */
   readonly standardError: PreciseImage;
   /** Pearson's, from −1 to 1; NaN where the pixel did not vary. */
@@ -126,8 +125,9 @@ export function covariance(options: CovarianceOptions): Reducer<Covariance> {
         const xy = centred(productUpper[i] ?? NaN, productLower[i] ?? NaN, x, y, count);
         const xx = centred(squareUpper[i] ?? NaN, squareLower[i] ?? NaN, x, x, count);
         spread[i] = xy / count / scale;
-        errors[i] =
-          (errorOf(state, i, xy, count, y.sum / count, signalSquares) * fewShots(xy ** 2 / (xx * yy), count)) / scale;
+        const error = errorOf(state, i, xy, count, y.sum / count, signalSquares);
+        // Which bits the product of two NaN has differs from one compiled form to the next.
+        errors[i] = Number.isNaN(error) ? NaN : (error * fewShots(xy ** 2 / (xx * yy), count)) / scale;
         if (told && xx > 0) correlation[i] = Math.max(-1, Math.min(1, xy / Math.sqrt(xx * yy)));
       }
       return {
