@@ -137,6 +137,29 @@ export function shareOnRings(pixels: RingPixels, angles: readonly number[], para
   return { share: on + off === 0 ? 1 : on / (on + off), at };
 }
 
+/**
+ * How well the rings of the calibrant match the picture at a geometry, beside the same rings at other distances: in
+ * robust standard deviations of the matches there (`standing`), and as a part of the best of them (`share`).
+ */
+export function matchBeside(pixels: RingPixels, angles: readonly number[], parameters: readonly number[]) {
+  const profile = angleContrasts(pixels, parameters);
+  const at = (part: number): number =>
+    matchOf(
+      profile,
+      angles.map((angle) => Math.atan(part * Math.tan(angle)) / ANGLE_STEP),
+    );
+  const others: number[] = [];
+  for (let part = 0.6; part <= 1.4; part += 0.002) if (Math.abs(part - 1) > 0.03) others.push(at(part));
+  const middle = median(others);
+  const spread = median(others.map((score) => Math.abs(score - middle))) / 0.6745;
+  return { standing: (at(1) - middle) / spread, share: at(1) / Math.max(...others) };
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[sorted.length >> 1] ?? NaN;
+}
+
 /** Σ n (mean − level of the neighbours)² over radial bins. */
 function sharpness(pixels: RingPixels, centre: { x: number; y: number }, binUm: number): number {
   const { contrast, count } = contrasts(pixels, centre, binUm);
@@ -219,11 +242,19 @@ export function startsOf(
   return best;
 }
 
-function matchAt({ contrast, count }: ReturnType<typeof contrasts>, angles: readonly number[], distanceUm: number) {
+function matchAt(profile: ReturnType<typeof contrasts>, angles: readonly number[], distanceUm: number): number {
+  const near = angles.filter((angle) => angle < 1.3);
+  return matchOf(
+    profile,
+    near.map((angle) => (distanceUm * Math.tan(angle)) / RADIAL_UM),
+  );
+}
+
+/** @param places - of the rings, in bins */
+function matchOf({ contrast, count }: ReturnType<typeof contrasts>, places: readonly number[]): number {
   let [score, rings] = [0, 0];
-  for (const angle of angles) {
-    if (angle >= 1.3) break;
-    const bin = Math.floor((distanceUm * Math.tan(angle)) / RADIAL_UM);
+  for (const place of places) {
+    const bin = Math.floor(place);
     let [sum, n] = [0, 0];
     for (let j = bin - 1; j <= bin + 1; j++) {
       sum += (contrast[j] ?? 0) * (count[j] ?? 0);

@@ -1,18 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, it, vi } from "vitest";
+import { expect, it } from "vitest";
 import { cli } from "../../support/fake-io.ts";
-
-// Which pixels are outliers has tests of its own; a run with some would take minutes.
-vi.mock("../../../src/reduce/index.ts", async (original) => {
-  const real = await original<typeof import("../../../src/reduce/index.ts")>();
-  const emissionSpectrum: typeof real.emissionSpectrum = (...given) => ({
-    ...real.emissionSpectrum(...given),
-    outliers: 3,
-  });
-  return { ...real, emissionSpectrum };
-});
 
 it("sacla emission tells of pixels left out, in a line and in its JSON", { timeout: 60_000 }, async () => {
   const [rows, columns] = [1024, 512];
@@ -38,9 +28,10 @@ it("sacla emission tells of pixels left out, in a line and in its JSON", { timeo
       "2",
       "--json",
     ]);
-    expect(err.split("\n")).toContainEqual(expect.stringMatching(/^3 pixels left out: .*\(.*hot pixels\)$/));
-    expect(err).toMatch(/\n$/);
-    expect(JSON.parse(out)).toMatchObject({ outliers: 3 });
+    // A powder ring is no emission line: of two shots some pixels have too many photons.
+    const [, said] = /^(\d+) pixels left out: .*\(.*hot pixels\)\n$/m.exec(err) ?? [];
+    expect(Number(said)).toBeGreaterThan(0);
+    expect(JSON.parse(out)).toMatchObject({ outliers: Number(said) });
   } finally {
     rmSync(folder, { recursive: true });
   }
