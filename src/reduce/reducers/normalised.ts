@@ -111,7 +111,9 @@ export function normalised(options: NormalisedOptions): Reducer<Normalised> {
         const xy = (productUpper[i] ?? NaN) + (productLower[i] ?? NaN);
         const residuals = Math.max(0, xx - ratio * (2 * xy - ratio * square));
         means[i] = UNIT * ratio;
-        errors[i] = n < 2 ? NaN : (UNIT * Math.sqrt((residuals * n) / (n - 1))) / Math.abs(below);
+        const error = n < 2 ? NaN : (UNIT * Math.sqrt((residuals * n) / (n - 1))) / Math.abs(below);
+        // Which bits a computed NaN has differs from one compiled form to the next.
+        errors[i] = Number.isNaN(error) ? NaN : error;
       }
       const image = (data: Float64Array): PreciseImage => ndarray(data, [rows, columns]);
       return {
