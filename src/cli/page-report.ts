@@ -18,7 +18,7 @@ export function runReports(source: Endpoint, url: string): RunReport {
     const marked = await run.darkTags(undefined, { signal }).catch(() => []);
     const dark = marked.length === 0 ? "none" : "head";
     const look = await quickLook(st, run, detectors.find(detId), { dark, limit, signal });
-    const assembled = await assembleMeans(st, look);
+    const assembled = await assembleMeans(look);
     const html = demoReport(look, assembled, await beamMonitor(run), url, "jst", await isSimulated(source, signal));
     const name = `run${number}-${detId}.html`;
     return {

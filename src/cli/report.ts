@@ -7,7 +7,7 @@ import { monitorOf } from "../db/beam-monitor.ts";
 import type { Run, SignalColumn } from "../db/index.ts";
 import type { Assembler, BrightSpot } from "../ip/index.ts";
 import { histogramPlot, linePlot, renderImage, reportPage } from "../plot/index.ts";
-import type { PictureReader, QuickLook } from "../reduce/index.ts";
+import type { QuickLook } from "../reduce/index.ts";
 import { assemblerFor, axesOf, correctedMeans, findSpots, sumHistograms, summarise } from "../reduce/picture.ts";
 import { ledgerLine } from "./average-run.ts";
 import { darkWords } from "./choices.ts";
@@ -22,9 +22,9 @@ export interface Assembled {
 }
 
 /** Assembles the means of a first look. @throws BAD_GEOMETRY for a detector without geometry */
-export async function assembleMeans(st: PictureReader, { run, detector, sensors }: QuickLook): Promise<Assembled> {
+export async function assembleMeans({ run, detector, sensors }: QuickLook): Promise<Assembled> {
   const infos = sensors.map(({ info }) => info);
-  const assembler = await assemblerFor(st, run, infos, "source");
+  const assembler = await assemblerFor(run, infos, "source");
   if (assembler === null)
     throw new SaclaError(
       "BAD_GEOMETRY",

@@ -2,7 +2,7 @@ import type { CallOptions } from "../core/async.ts";
 import type { DetectorInfo } from "../core/detector.ts";
 import { isSaclaError } from "../core/errors.ts";
 import { asImage, type NdArray } from "../core/ndarray.ts";
-import { badPixels, type SensorMask, usable } from "../ip/index.ts";
+import { badPixels } from "../ip/index.ts";
 import { isCut } from "../ip/masks.ts";
 import type { CallResult } from "../transport/methods.ts";
 
@@ -19,16 +19,6 @@ export interface BadPixelSources {
   readonly citius: () => Promise<BadPixelReader>;
   /** Those that a file names; null for none. */
   readonly named: (detId: string) => Promise<CallResult<"st.readBadPixels">>;
-}
-
-/** The pixels of each sensor that an `Assembler` draws: no edges, no dead ports, no bad pixels. */
-export async function usableMasks(
-  infos: readonly DetectorInfo[],
-  run: { readonly bl: number; readonly number: number },
-  sources: BadPixelSources,
-  options: CallOptions,
-): Promise<SensorMask[]> {
-  return (await knownBadPixels(infos, run, sources, options)).map(usable);
 }
 
 /**
@@ -50,8 +40,8 @@ export function placedSensors(
 }
 
 /**
- * As {@link usableMasks}, with the reason against each pixel; 0 is a good one. Of cut images none is known but what
- * their file names.
+ * The reason against each pixel of each sensor: edges, dead ports, bad pixels; 0 is a good one. Of cut images none is
+ * known but what their file names.
  */
 export async function knownBadPixels(
   infos: readonly DetectorInfo[],

@@ -86,7 +86,7 @@ export class PageDetector {
     const infos: DetectorInfo[] = [];
     for (const id of group.sensors) infos.push(await run.detectorInfo(id, { signal }));
     if (before?.isOf(run, infos) === true) return before;
-    const assembler = infos.length < 2 ? null : await assemblerFor(st, run, infos, "source", "nearest", signal);
+    const assembler = infos.length < 2 ? null : await assemblerFor(run, infos, "source", "nearest", signal);
     if (infos.length > 1 && assembler === null)
       throw new SaclaError("BAD_GEOMETRY", `${detId} has no geometry; show one of its sensors: ${group.sensors}.`);
     const dark = darkRun === null ? null : await darkOfRun(st, darkRun, group, signal);

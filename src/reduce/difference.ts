@@ -16,10 +16,9 @@ import {
   axesOf,
   detectorOf,
   type PictureOptions,
-  type PictureReader,
   type PictureSteps,
 } from "./picture.ts";
-import { averageSelected } from "./quick-look.ts";
+import { averageSelected, type ShotReader } from "./quick-look.ts";
 import type { Reducer } from "./reducer.ts";
 import { byClass } from "./reducers/by-class.ts";
 import { normalised } from "./reducers/normalised.ts";
@@ -102,7 +101,7 @@ interface ClassMean {
  * @example
  * const { image, significance } = await facility.difference({ run, normaliseBy: bm1, pair: { after: 2, within: 60 } });
  */
-export async function differencePicture(st: PictureReader, options: DifferenceOptions): Promise<DifferencePicture> {
+export async function differencePicture(st: ShotReader, options: DifferenceOptions): Promise<DifferencePicture> {
   const { view, method, commonMode, limit, normaliseBy, ratio } = resolveOptions("differencePicture", options, {
     run: any,
     detector: any,
@@ -121,7 +120,7 @@ export async function differencePicture(st: PictureReader, options: DifferenceOp
   });
   const { run, dark: darkFrom = "head", pair, onProgress, signal } = options;
   const { detector, infos } = await detectorOf(run, options.detector, signal);
-  const assembler = await assemblerFor(st, run, infos, view, method, signal);
+  const assembler = await assemblerFor(run, infos, view, method, signal);
   const all = options.labels ?? (await run.labels(options.tags, { signal }));
   const labels = pair === undefined ? all : all.paired(pair);
   const selected = bothClasses(labels);

@@ -118,7 +118,6 @@ export {
   type Picture,
   type PictureClass,
   type PictureOptions,
-  type PictureReader,
   type PictureSteps,
   picture,
   type SensorMean,

@@ -7,23 +7,20 @@ import type { Ledger } from "../core/ledger.ts";
 import { asImage, type Image, type NdArray, type PreciseImage } from "../core/ndarray.ts";
 import { any, flag, integer, oneOf, optional, resolveOptions } from "../core/options.ts";
 import type { ClassificationBasis, Run, RunTags } from "../db/index.ts";
-import { type BadPixelReader, type BadPixelSources, placedSensors, usableMasks } from "../db/run-assembler.ts";
-import { Assembler, type AssemblyMethod, type BrightSpot, brightestSpots, spotCentre, type View } from "../ip/index.ts";
+import { placedSensors } from "../db/run-assembler.ts";
+import {
+  Assembler,
+  type AssemblyMethod,
+  type BrightSpot,
+  brightestSpots,
+  spotCentre,
+  usable,
+  type View,
+} from "../ip/index.ts";
 import { correct } from "./corrections/index.ts";
 import type { Dark } from "./dark-average.ts";
 import { averageSelected, type DarkSource, type SensorSummary, type ShotReader } from "./quick-look.ts";
 import { variance } from "./reducers/pixel-statistics.ts";
-
-/** Where {@link picture} reads images and the bad pixels of CITIUS sensors: `facility.st`. */
-export interface PictureReader extends ShotReader {
-  readonly ctdapyXfel: { readonly CtrlBuffer: new (bl: number, run: number) => BadPixelReader };
-  readBadPixels(
-    bl: number,
-    run: number,
-    detId: string,
-    options: { readonly signal?: AbortSignal | undefined },
-  ): ReturnType<BadPixelSources["named"]>;
-}
 
 /** Which shots: all with X-rays, or only those with (`on`) or without (`off`) the pump laser. */
 export type PictureClass = "exposed" | "on" | "off";
@@ -121,7 +118,7 @@ export interface Picture {
  * @example
  * const { image, error, done, ledger } = await facility.picture({ run, detector: "MPCCD-8N0-3-002" });
  */
-export async function picture(st: PictureReader, options: PictureOptions): Promise<Picture> {
+export async function picture(st: ShotReader, options: PictureOptions): Promise<Picture> {
   const resolved = resolveOptions("picture", options, {
     run: any,
     detector: any,
@@ -138,7 +135,7 @@ export async function picture(st: PictureReader, options: PictureOptions): Promi
   const { view, method, class: shotClass, commonMode, limit } = resolved;
   const { run, dark: darkFrom = "head", onProgress, signal } = options;
   const { detector, infos } = await detectorOf(run, options.detector, signal);
-  const assembler = await assemblerFor(st, run, infos, view, method, signal);
+  const assembler = await assemblerFor(run, infos, view, method, signal);
   const selected =
     options.tags ??
     (shotClass === "exposed"
@@ -276,8 +273,7 @@ export function axesOf(assembler: Assembler): { xUm: Float64Array; yUm: Float64A
  * @throws BAD_GEOMETRY when the halves of the detector are open
  */
 export async function assemblerFor(
-  st: PictureReader,
-  run: { readonly bl: number; readonly number: number },
+  run: Pick<Run, "badPixels">,
   infos: readonly DetectorInfo[],
   view: View,
   method: AssemblyMethod = "nearest",
@@ -285,10 +281,7 @@ export async function assemblerFor(
 ): Promise<Assembler | null> {
   const { sensors, unplaced } = placedSensors(infos);
   if (sensors.length === 0) return null;
-  const citius = async (): Promise<BadPixelReader> => new st.ctdapyXfel.CtrlBuffer(run.bl, run.number);
-  const named: BadPixelSources["named"] = async (detId) =>
-    await st.readBadPixels(run.bl, run.number, detId, { signal });
-  const masks = await usableMasks(sensors, run, { citius, named }, { signal });
+  const masks = (await run.badPixels(sensors, { signal })).map(usable);
   return new Assembler(sensors, { view, method, masks, unplaced });
 }
 

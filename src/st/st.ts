@@ -3,7 +3,6 @@ import type { CallOptions } from "../core/async.ts";
 import type { DetectorInfo } from "../core/detector.ts";
 import { asApiError } from "../core/errors.ts";
 import type { Endpoint } from "../transport/endpoint.ts";
-import type { CallResult } from "../transport/methods.ts";
 import { CtdapyXfel } from "./citius/ctdapy.ts";
 import { CtolpyXfel } from "./citius/ctolpy.ts";
 import { Shots, type ShotsOptions } from "./shots.ts";
@@ -55,15 +54,5 @@ export class St {
    */
   async detectorInfo(bl: number, run: number, detId: string, options: CallOptions = {}): Promise<DetectorInfo> {
     return await asApiError(APIError, () => this.#endpoint.call("st.readDetectorInfo", { bl, run, detId }, options));
-  }
-
-  /** @internal Bad pixels that a file names; `run.badPixels` has all that are known. */
-  async readBadPixels(
-    bl: number,
-    run: number,
-    detId: string,
-    options: CallOptions = {},
-  ): Promise<CallResult<"st.readBadPixels">> {
-    return await this.#endpoint.call("st.readBadPixels", { bl, run, detId }, options);
   }
 }

@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { liveMeans } from "../core/live-means.ts";
 import { beamline, bytes, count, doubles, reads, roi, run, tag, text, whole } from "./method-rows.ts";
 
 const path = v.pipe(v.string(), v.maxLength(4000));
@@ -13,17 +14,7 @@ export const liveSubject = {
    * error from the scatter of the shots, or their ratio. No dark is subtracted from a difference: both means have it.
    * With `-i0` each mean is Σ images / Σ I0 (less the dark), for the mean I0 of both; I0 is the first beam monitor.
    */
-  what: v.picklist([
-    "all",
-    "pumped",
-    "unpumped",
-    "difference",
-    "error",
-    "significance",
-    "difference-i0",
-    "error-i0",
-    "significance-i0",
-  ]),
+  what: v.picklist(liveMeans),
   /** A shot with at least `minPixels` pixels at or above `threshold` (ADU, less the dark) is a hit. */
   hits: v.nullable(v.strictObject({ threshold: v.number(), minPixels: whole(1, 100_000_000) })),
 };

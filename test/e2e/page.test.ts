@@ -59,7 +59,7 @@ async function sumOfSensorPixels(roi: Roi, wanted?: number): Promise<number> {
   const [detector] = await run.detectors();
   const tag = wanted ?? (await run.tags()).at(-1) ?? 0;
   const infos = await Promise.all((detector?.sensors ?? []).map((id) => run.detectorInfo(id)));
-  const assembler = await assemblerFor(facility.st, run, infos, "source");
+  const assembler = await assemblerFor(run, infos, "source");
   let sum = 0;
   // The page shows shots of which a sensor has no image.
   const shots = facility.shots({ run, detectors: detector?.sensors ?? [], tags: [tag], missing: "partial" });
@@ -83,7 +83,7 @@ describe("the page in Chromium", () => {
     const [detector] = await run.detectors();
     const tag = (await run.tags()).at(-1) ?? 0;
     const infos = await Promise.all((detector?.sensors ?? []).map((id) => run.detectorInfo(id)));
-    const assembler = await assemblerFor(facility.st, run, infos, "source");
+    const assembler = await assemblerFor(run, infos, "source");
     const images: Record<string, never> = {};
     for await (const shot of facility.shots({ run, detectors: detector?.sensors ?? [], tags: [tag] }))
       Object.assign(images, shot.keep().images);
@@ -138,7 +138,7 @@ describe("the page in Chromium", () => {
     const run = await facility.run(2, 300001);
     const [detector] = await run.detectors();
     const infos = await Promise.all((detector?.sensors ?? []).map((id) => run.detectorInfo(id)));
-    const assembler = await assemblerFor(facility.st, run, infos, "source");
+    const assembler = await assemblerFor(run, infos, "source");
     const [width, height, pixelSizeUm] = [
       assembler?.width ?? NaN,
       assembler?.height ?? NaN,

@@ -1,5 +1,6 @@
 import { memo, useEffect, useMemo, useState } from "react";
 import { Detectors, listDetectors } from "../../src/core/detectors.ts";
+import { liveMeans } from "../../src/core/live-means.ts";
 import type { Roi } from "../../src/core/roi.ts";
 import { Curve } from "../plots/curve.tsx";
 import { PictureExport } from "../runs/picture-export.tsx";
@@ -9,7 +10,7 @@ import { usePlace } from "../server/location.ts";
 import { useAsked } from "../server/use-poll.ts";
 import { QUIET_SECONDS } from "../shell/health-bar.tsx";
 import type { PanelProps } from "../shell/page.tsx";
-import { meanOf, profileOf, shotChoices, shotNames, unitNames, useLook } from "./look.ts";
+import { meanOf, profileOf, shotNames, unitNames, useLook } from "./look.ts";
 import { Choice, Field, LookControls } from "./look-controls.tsx";
 import { japanClock, PictureView, pictureSide } from "./picture-view.tsx";
 import { SignalPlots } from "./signal-plots.tsx";
@@ -60,7 +61,7 @@ function LiveView({ bl, ids }: { bl: number; ids: readonly string[] }) {
       <div className="live-picture">
         <LookControls look={look}>
           <Choice name="detector" value={detId} choices={choices} param="det" />
-          <Choice name="shots" value={look.what} choices={shotChoices} names={shotNames} param="shots" />
+          <Choice name="shots" value={look.what} choices={liveMeans} names={shotNames} param="shots" />
           <Field name="mean of shots" value={look.mean} param="mean" title="The newest so many; 1: each shot" />
           <Field
             name="hit: ADU"

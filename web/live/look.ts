@@ -1,3 +1,4 @@
+import { liveMeans } from "../../src/core/live-means.ts";
 import type { Roi } from "../../src/core/roi.ts";
 import { usePlace } from "../server/location.ts";
 
@@ -7,18 +8,6 @@ export const scales = ["linear", "log", "sqrt", "symlog"] as const;
 export type Scale = (typeof scales)[number];
 /** Percentages of the values, between which the colours lie. */
 export const limitChoices = ["0–100", "0.1–99.9", "1–99", "5–95", "25–75"] as const;
-/** Which shots a live picture is of. */
-export const shotChoices = [
-  "all",
-  "pumped",
-  "unpumped",
-  "difference",
-  "error",
-  "significance",
-  "difference-i0",
-  "error-i0",
-  "significance-i0",
-] as const;
 /** As people write them. */
 export const shotNames: Readonly<Record<string, string>> = {
   "difference-i0": "difference / I0",
@@ -33,7 +22,7 @@ export const unitNames: Readonly<Record<string, string>> = { r_mm: "r / mm", "2t
 export interface Look {
   readonly dark: number | null;
   readonly mean: number;
-  readonly what: (typeof shotChoices)[number];
+  readonly what: (typeof liveMeans)[number];
   /** A hit has so many pixels at or above so many ADU; null: hits are not counted. */
   readonly hits: { readonly threshold: number; readonly minPixels: number } | null;
   /** Whether rings, the beam and the axis are drawn on the picture. */
@@ -61,7 +50,7 @@ export function useLook(): Look {
   return {
     dark: numberOf(params.get("dark")),
     mean: Math.min(1000, Math.max(1, Math.round(numberOf(params.get("mean")) ?? 1))),
-    what: oneOf(shotChoices, params.get("shots")),
+    what: oneOf(liveMeans, params.get("shots")),
     hits: hitsOf(numberOf(params.get("hit")), numberOf(params.get("pixels"))),
     hasRings: params.get("rings") === "on",
     colourMap: oneOf(colourMaps, params.get("map") ?? usualColourMap),

@@ -40,7 +40,7 @@ export const demo: AddCommand = (program, io) =>
       const number = simulated ? demoRun.run : (options.run ?? "newest");
       const wanted = { where: [], out: options.out, ...defined({ limit: options.limit }) };
       const found = await averageRun(where, wanted, await findSelection(where, wanted, [number, options.detector]));
-      const assembled = await assembleMeans(session.facility.st, found);
+      const assembled = await assembleMeans(found);
       const monitor = await beamMonitor(found.run);
       io.writeFile(
         options.out,

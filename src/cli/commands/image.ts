@@ -65,7 +65,7 @@ export const image: AddCommand = (program, io) =>
         detector.sensors.map(async (sensor) => await run.detectorInfo(sensor, { signal })),
       );
       const assembler =
-        detector.sensors.length > 1 ? await assemblerFor(st, run, infos, "source", "nearest", signal) : null;
+        detector.sensors.length > 1 ? await assemblerFor(run, infos, "source", "nearest", signal) : null;
       if (assembler === null && detector.sensors.length > 1)
         throw new SaclaError(
           "BAD_GEOMETRY",

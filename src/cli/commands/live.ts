@@ -303,7 +303,7 @@ class Screen {
     if (sensors.length < 2) return null;
     const run = await facility.run(bl, this.#view.run);
     const infos = await Promise.all(sensors.map(async (sensor) => await run.detectorInfo(sensor)));
-    return await assemblerFor(facility.st, run, infos, "source", "nearest", signal);
+    return await assemblerFor(run, infos, "source", "nearest", signal);
   }
 
   #drawLine(now: number): void {

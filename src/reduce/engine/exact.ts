@@ -24,6 +24,11 @@ export function quantizeHigh(x: number): number {
   return x + COARSE - COARSE;
 }
 
+/** Which bits a computed NaN has differs from one compiled form of a function to the next: here it has one form. */
+export function oneNaN(x: number): number {
+  return Number.isNaN(x) ? NaN : x;
+}
+
 /** Images whose largest value is smaller than this lose more than 1 part in 2000 of it on the grid. */
 const LEAST_LARGEST = 2 ** -10;
 /** Smaller values lose 6 % and more: most values of an image must be larger, so that one hot pixel hides nothing. */

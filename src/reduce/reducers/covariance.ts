@@ -3,7 +3,7 @@ import { asFinite, asText, badArgument } from "../../core/guards.ts";
 import type { PreciseImage } from "../../core/ndarray.ts";
 import { any, resolveOptions } from "../../core/options.ts";
 import type { ImageSpec, Shot } from "../../core/shots.ts";
-import { quantize } from "../engine/exact.ts";
+import { oneNaN, quantize } from "../engine/exact.ts";
 import { addFourth, addProducts, addWide, FOUR_STEP, sums, THREE_STEP, type WideSums } from "../engine/wide-sum.ts";
 import { defineReducer, type Reducer } from "../reducer.ts";
 import { type FourthState, ProductSums } from "./product-sums.ts";
@@ -126,8 +126,7 @@ export function covariance(options: CovarianceOptions): Reducer<Covariance> {
         const xx = centred(squareUpper[i] ?? NaN, squareLower[i] ?? NaN, x, x, count);
         spread[i] = xy / count / scale;
         const error = errorOf(state, i, xy, count, y.sum / count, signalSquares);
-        // Which bits the product of two NaN has differs from one compiled form to the next.
-        errors[i] = Number.isNaN(error) ? NaN : (error * fewShots(xy ** 2 / (xx * yy), count)) / scale;
+        errors[i] = oneNaN((error * fewShots(xy ** 2 / (xx * yy), count)) / scale);
         if (told && xx > 0) correlation[i] = Math.max(-1, Math.min(1, xy / Math.sqrt(xx * yy)));
       }
       return {

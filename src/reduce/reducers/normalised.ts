@@ -4,7 +4,7 @@ import type { PreciseImage } from "../../core/ndarray.ts";
 import { any, oneOf, optional, resolveOptions } from "../../core/options.ts";
 import type { RatioMethod } from "../../core/ratio.ts";
 import type { ImageSpec, Shot } from "../../core/shots.ts";
-import { quantize } from "../engine/exact.ts";
+import { oneNaN, quantize } from "../engine/exact.ts";
 import { addProducts, addWide, sums, type WideSums } from "../engine/wide-sum.ts";
 import { defineReducer, type Reducer } from "../reducer.ts";
 import { ProductSums } from "./product-sums.ts";
@@ -111,9 +111,7 @@ export function normalised(options: NormalisedOptions): Reducer<Normalised> {
         const xy = (productUpper[i] ?? NaN) + (productLower[i] ?? NaN);
         const residuals = Math.max(0, xx - ratio * (2 * xy - ratio * square));
         means[i] = UNIT * ratio;
-        const error = n < 2 ? NaN : (UNIT * Math.sqrt((residuals * n) / (n - 1))) / Math.abs(below);
-        // Which bits a computed NaN has differs from one compiled form to the next.
-        errors[i] = Number.isNaN(error) ? NaN : error;
+        errors[i] = oneNaN(n < 2 ? NaN : (UNIT * Math.sqrt((residuals * n) / (n - 1))) / Math.abs(below));
       }
       const image = (data: Float64Array): PreciseImage => ndarray(data, [rows, columns]);
       return {

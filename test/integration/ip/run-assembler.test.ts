@@ -14,7 +14,7 @@ describe("run.assembler", () => {
     const { id, sensors } = await run.findDetector();
     const infos = await Promise.all(sensors.map(async (sensor) => await run.detectorInfo(sensor)));
     const assembler = await run.assembler(id);
-    const same = await assemblerFor(facility.st, run, infos, "source");
+    const same = await assemblerFor(run, infos, "source");
     const ones = infos.map(({ ysize, xsize }) => new Float32Array(ysize * xsize).fill(1));
     const image = assembler.assemble(ones);
     expect(Buffer.compare(bytesOf(image), bytesOf(same?.assemble(ones)))).toBe(0);
