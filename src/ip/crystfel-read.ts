@@ -43,6 +43,8 @@ export interface CrystfelPanel {
    * order: row r of the sensor is row ysize − 1 − r of the panel.
    */
   readonly isMirrored: boolean;
+  /** What 1 of a length in the file is, in µm: 10⁶ / `res`. */
+  readonly unitUm: number;
   /**
    * How far the panel leans out of the plane across the beam, per pixel along fs and ss, as the z of these vectors;
    * positive away from the source. The sensor lies flat.
@@ -161,6 +163,7 @@ function placeOf(panel: Block): CrystfelPanel {
     firstRow: rows[0],
     firstColumn: columns[0],
     isMirrored: turnOf(fs, ss) < 0,
+    unitUm: 1e6 / positive(panel, "res"),
     lean: [fs.z, ss.z],
     dataPath: panel.entries.get("data")?.text ?? null,
     ...dimsOf(panel),

@@ -116,6 +116,12 @@ function checkedLayout(
   return { ...layout, chunk, maxShape, isFiltered };
 }
 
+/** Rows and columns of an image, without axes of 1 in front of them; of what is no image, all its lengths. */
+export function imageShape(shape: readonly number[]): readonly number[] {
+  const inFront = Math.max(0, shape.length - 2);
+  return shape.slice(0, inFront).every((length) => length === 1) ? shape.slice(inFront) : shape;
+}
+
 /** Bytes of a dataset in memory. */
 export function byteLengthOf({ itemBytes, shape }: DatasetHeader): number {
   return shape.reduce((product, length) => product * length, itemBytes);

@@ -3,7 +3,7 @@ import { inflate, inflateSync } from "node:zlib";
 import { numberArrays, type Pixels } from "../../core/ndarray.ts";
 import { DamagedStructure, type Hdf5Bytes, UnsupportedStructure } from "./bytes.ts";
 import type { Chunk } from "./chunk-index.ts";
-import { byteLengthOf, chunksOf, type DatasetHeader, DEFLATE, type Element, SHUFFLE } from "./dataset.ts";
+import { byteLengthOf, chunksOf, type DatasetHeader, DEFLATE, type Element, imageShape, SHUFFLE } from "./dataset.ts";
 import { readExternal } from "./external.ts";
 import { fromFloat16 } from "./float16.ts";
 
@@ -31,7 +31,7 @@ const pixelArrays: Readonly<Record<string, new (memory: ArrayBufferLike, at: num
 };
 
 /**
- * Fills `out` with a 2-D dataset: straight from the file where it lies there as it is wanted, else decompressed in
+ * Fills `out` with an image: straight from the file where it lies there as it is wanted, else decompressed in
  * other threads.
  * @throws UnsupportedStructure when it is stored in a way that only the library knows, or does not fit into `out`
  * without loss
@@ -126,9 +126,11 @@ interface Chunking {
 }
 
 function chunkingOf({ itemBytes, layout, filters, shape }: DatasetHeader): Chunking {
-  const [rows = 0, columns = 0] = shape;
-  const [chunkRows = rows, chunkColumns = columns] = layout.kind === "chunks" ? layout.chunk : [];
-  const length = chunkRows * chunkColumns * itemBytes;
+  const [rows = 0, columns = 0] = imageShape(shape);
+  const chunk = layout.kind === "chunks" ? layout.chunk : shape;
+  const [chunkRows = rows, chunkColumns = columns] = chunk.slice(-2);
+  // Of a chunk that is longer on an axis in front, the image is the first part.
+  const length = chunk.reduce((product, n) => product * n, itemBytes);
   const [first, last] = [filters[0], filters.at(-1)];
   const isDeflated = last?.id === DEFLATE && last.values.length === 1 && (last.values[0] ?? 10) <= 9;
   const isShuffled = first?.id === SHUFFLE && first.values.length === 1 && first.values[0] === itemBytes;
@@ -165,11 +167,12 @@ async function inflateAll(
 /** Copies a decompressed chunk to its rows and columns among the bytes of the image. */
 function scatter(
   { shape, chunk: [chunkRows, chunkColumns], elementBytes, length, isShuffled }: Chunking,
-  { offset: [row = 0, column = 0] }: Chunk,
+  { offset }: Chunk,
   inflated: Uint8Array,
   out: Uint8Array,
 ): void {
   const [rows, columns] = shape;
+  const [row = 0, column = 0] = offset.slice(-2);
   if (inflated.length !== length) throw new UnsupportedStructure("a chunk of another length");
   const bytes = isShuffled ? unshuffle(inflated, elementBytes) : inflated;
   // Chunks at the end of a row or column are stored whole.

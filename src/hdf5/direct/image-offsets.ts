@@ -1,7 +1,15 @@
 import type { Pixels } from "../../core/ndarray.ts";
 import { lowerBound } from "../../core/tags.ts";
 import { DamagedStructure, type Hdf5Bytes, UnsupportedStructure, uintOf } from "./bytes.ts";
-import { byteLengthOf, type DatasetHeader, datasetAt, type Element, type Written, writtenIn } from "./dataset.ts";
+import {
+  byteLengthOf,
+  type DatasetHeader,
+  datasetAt,
+  type Element,
+  imageShape,
+  type Written,
+  writtenIn,
+} from "./dataset.ts";
 import { linksOf, objectAt } from "./group.ts";
 import { readContiguous, readPixels } from "./image-bytes.ts";
 
@@ -70,6 +78,13 @@ export class ImageOffsets {
    */
   state(tag: number): StoredState | undefined {
     return states[this.#look(this.#indexOf(tag))];
+  }
+
+  /** Whether there is a group of any tag of the run; undefined when only the library can tell. */
+  get hasGroups(): boolean | undefined {
+    this.#groups ??= this.#listGroups();
+    if (this.#isDamaged) return undefined;
+    return Number.isNaN(this.#groups[0]) ? undefined : this.#groups.some((address) => address > 0);
   }
 
   /** The header of an image that stands elsewhere, or is odd. */
@@ -162,7 +177,7 @@ export class ImageOffsets {
     const written = writtenIn(this.#file, dataset);
     if (written === "all" && layout.kind === "contiguous" && layout.address !== undefined && element !== undefined) {
       this.#common ??= dataset;
-      if (isShape(dataset, this.#common.shape) && isSame(element, this.#common.element)) {
+      if (isShape(dataset, imageShape(this.#common.shape)) && isSame(element, this.#common.element)) {
         this.#addresses[index] = layout.address;
         return CONTIGUOUS;
       }
@@ -209,7 +224,8 @@ export class ImageOffsets {
 }
 
 function isShape(dataset: DatasetHeader, shape: readonly number[]): boolean {
-  return dataset.shape.length === shape.length && dataset.shape.every((length, axis) => length === shape[axis]);
+  const found = imageShape(dataset.shape);
+  return found.length === shape.length && found.every((length, axis) => length === shape[axis]);
 }
 
 function isSame(a: Element, b: Element | undefined): boolean {

@@ -1,4 +1,6 @@
 import { isSaclaError } from "../../core/errors.ts";
+import { TagRows } from "../../core/tag-rows.ts";
+import { imageShape } from "../direct/dataset.ts";
 import { pathsBelow } from "../read/below.ts";
 import type { H5File } from "../read/h5file.ts";
 import { StoredDetector } from "../read/stored-detector.ts";
@@ -205,7 +207,7 @@ function checkImages(
   book: Book,
 ): Set<number> {
   const found = new Set<number>();
-  const stored = new StoredDetector(file, detector, detector, 0, Uint32Array.from(tags).sort());
+  const stored = new StoredDetector(file, detector, detector, 0, new TagRows(Uint32Array.from(tags)));
   let expected: string | undefined;
   for (const name of file.keys(detector)) {
     const tag = Number(/^tag_(\d+)$/.exec(name)?.[1]);
@@ -220,7 +222,7 @@ function checkImages(
       book.add("written", path, String(fault.details["what"]));
       continue;
     }
-    const shape = book.read("image-shape", path, () => file.shape(path));
+    const shape = book.read("image-shape", path, () => file.shape(path) && imageShape(file.shape(path) ?? []));
     if (shape === undefined) {
       // Said already where it cannot be read.
       if (hasStatus && status === 1 && fault === undefined)
@@ -240,6 +242,11 @@ function checkImages(
     if (shape.length !== 2 || shape.some((length) => length < 1)) book.add("image-shape", path, `has shape ${text}`);
     else if (text !== expected) book.add("image-shape", path, `has shape ${text}, the first image ${expected}`);
   }
-  if (found.size === 0) book.add("no-image", detector, "has no image");
+  if (found.size === 0) {
+    for (const tag of book.read("image-shape", detector, () => stored.tags) ?? []) found.add(tag);
+    const { stack } = stored;
+    if (typeof stack === "object") checkDataset(file, stack.path, book);
+    if (found.size === 0) book.add("no-image", detector, `has no image${stored.whyNone}`);
+  }
   return found;
 }

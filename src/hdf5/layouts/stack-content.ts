@@ -2,7 +2,8 @@ import { HC_EV_ANGSTROM } from "../../core/constants.ts";
 import type { DetectorInfo, SensorGeometry } from "../../core/detector.ts";
 import { SaclaError, show } from "../../core/errors.ts";
 import { readTextFile } from "../../files/index.ts";
-import { parseCrystfelGeom } from "../../ip/index.ts";
+import { excludedPixels } from "../../ip/crystfel-regions.ts";
+import { type CrystfelGeom, parseCrystfelGeom } from "../../ip/index.ts";
 import { FIRST_IMAGES, mostFrequent } from "../read/first-images.ts";
 import type { H5File } from "../read/h5file.ts";
 import { type Provenance, readProvenance } from "../read/provenance.ts";
@@ -261,7 +262,8 @@ export function isCxiNxmx(file: H5File): boolean {
  */
 export function cxiContent(file: H5File, geom?: string): StackContent {
   const isNxmx = isCxiNxmx(file);
-  const panels = geom === undefined ? undefined : panelsOf(geom);
+  const geometry = geom === undefined ? undefined : geometryIn(geom);
+  const panels = geometry?.parts;
   const [named] =
     panels?.flatMap(({ path }) => (path === undefined || file.shape(path) === undefined ? [] : path)) ?? [];
   const paths = ["/entry_1/data_1/data", "/entry_1/instrument_1/detector_1/data", "/entry_1/image_1/data"];
@@ -269,7 +271,8 @@ export function cxiContent(file: H5File, geom?: string): StackContent {
     named ?? paths.find((one) => file.shape(one) !== undefined && (panels !== undefined || isStack(file, one)));
   if (isNxmx) {
     const content = { ...nxmxContent(file), title: "CXI" };
-    return panels === undefined ? content : { ...content, parts: partsIn(file, path ?? "", panels, geom ?? "") };
+    if (geometry === undefined) return content;
+    return { ...content, notes: geometry.notes, parts: partsIn(file, path ?? "", geometry.parts, geom ?? "") };
   }
   if (path === undefined) {
     const [other = paths[0] ?? ""] = paths.filter((one) => file.shape(one) !== undefined);
@@ -300,6 +303,7 @@ export function cxiContent(file: H5File, geom?: string): StackContent {
     run: null,
     comment: "",
     startTime: null,
+    notes: geometry?.notes ?? [],
   };
 }
 
@@ -318,9 +322,22 @@ function isStack(file: H5File, path: string): boolean {
   return file.shape(path)?.length === 3;
 }
 
-/** The panels of a CrystFEL geometry, as parts of arrays that nobody has looked at yet. */
-function panelsOf(geom: string): StackPart[] {
-  const { sensors, panels } = parseCrystfelGeom(readTextFile("The geometry file", geom));
+/** The panels of a CrystFEL geometry, as parts of arrays that nobody has looked at yet, and what is odd about them. */
+function geometryIn(path: string): { readonly parts: StackPart[]; readonly notes: string[] } {
+  const geometry = parseCrystfelGeom(readTextFile("The geometry file", path));
+  const { badRegions } = geometry;
+  const notes = geometry.notes.map((note) => `${show(path)}: ${note.replace(/\.$/, "")}`);
+  if (badRegions.length === 0) return { parts: panelsOf(geometry), notes };
+  const parts = panelsOf(geometry).map((part, i) => ({ ...part, excluded: excludedPixels(geometry, i) }));
+  const bad = parts.reduce((sum, { excluded }) => excluded.reduce((count, is) => count + is, sum), 0);
+  const all = parts.reduce((sum, { excluded }) => sum + excluded.length, 0);
+  notes.push(
+    `${bad} of ${all} pixels are bad by the ${badRegions.length} bad regions of ${show(path)}, and are left out`,
+  );
+  return { parts, notes };
+}
+
+function panelsOf({ sensors, panels }: CrystfelGeom): StackPart[] {
   const names = { "%": "shot", ss: "row", fs: "column" } as const;
   return sensors.map((info, i) => {
     const { firstRow = 0, firstColumn = 0, isMirrored = false, dims, dataPath = null } = panels[i] ?? {};

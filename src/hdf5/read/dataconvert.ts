@@ -142,7 +142,10 @@ export class StoredRun {
     const without = [...this.detectors.values()]
       .filter(({ hasImage }) => !hasImage)
       .map(({ id, whyNone }) => `${id} has no image of any shot${whyNone}`);
-    return [...this.#odd, ...without, ...this.#unplaced, ...this.signals.notes];
+    const stacked = [...this.present.values()].flatMap(({ stack }) =>
+      typeof stack === "object" ? (stack.note ?? []) : [],
+    );
+    return [...this.#odd, ...without, ...stacked, ...this.#unplaced, ...this.signals.notes];
   }
 
   /** Sensors that are in no picture with the others, and images that are parts of sensors. */
@@ -324,7 +327,7 @@ export class StoredRun {
   #findDetectors(): Map<string, StoredDetector> {
     const detectors = new Map<string, StoredDetector>();
     const add = (group: string, id: string): void => {
-      detectors.set(id, new StoredDetector(this.#file, `${this.#root}/${group}`, id, this.run, this.tags));
+      detectors.set(id, new StoredDetector(this.#file, `${this.#root}/${group}`, id, this.run, this.rows));
     };
     const groups = this.#file.keys(this.#root);
     const named = numbered(groups, /^detector_2d_(\d+)$/).map(([group]) => {

@@ -1,6 +1,7 @@
 import { isSaclaError, SaclaError, show } from "../../core/errors.ts";
 import type { Pixels, PixelType } from "../../core/ndarray.ts";
 import { Hdf5Bytes } from "../direct/bytes.ts";
+import { imageShape } from "../direct/dataset.ts";
 import { foundBeside } from "../direct/external.ts";
 import {
   arrays,
@@ -319,14 +320,15 @@ export class H5File {
   }
 
   /**
-   * Fills `out`, row-major, with an image of shape [rows, columns]; in float32, pixels of any type are given.
+   * Fills `out`, row-major, with an image of shape [rows, columns], with or without axes of 1 in front; in float32,
+   * pixels of any type are given.
    * @throws FILE_DAMAGED when the image has another shape, or another type than uint16 for `out` of uint16, or cannot
    * be read
    * @throws UNSUPPORTED when pixels are of another type, or compressed by a filter that is not built in
    */
   readImage(path: string, rows: number, columns: number, out: Pixels): void {
     const meta = this.#metadata(path);
-    const shape = meta?.shape ?? [];
+    const shape = imageShape(meta?.shape ?? []);
     const type = meta === undefined ? undefined : numberType(meta);
     const isOther = (wanted: string): SaclaError => otherImage(this.path, path, meta, wanted, [rows, columns]);
     if (meta === undefined || shape.length !== 2 || shape[0] !== rows || shape[1] !== columns)

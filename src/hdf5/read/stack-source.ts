@@ -6,6 +6,7 @@ import { hightagAt } from "../../core/japan.ts";
 import type { Pixels } from "../../core/ndarray.ts";
 import { nearestNames } from "../../core/nearest-names.ts";
 import { type Column, emptyColumn, STATUS_MISSING, setEntry } from "../../core/syncdb.ts";
+import { badPixelReasons } from "../../ip/index.ts";
 import type { DataSource } from "../../source/data-source.ts";
 import type { CallResult, RunInfo } from "../../transport/methods.ts";
 import { type Absence, absenceOf, frameMissing } from "./absence.ts";
@@ -34,6 +35,8 @@ export interface StackPart {
   readonly isMirrored?: boolean;
   /** Which of its pixels are bad. */
   readonly mask?: StackMask | undefined;
+  /** 1 for each pixel that the geometry excludes, where it excludes any. */
+  readonly excluded?: Uint8Array;
 }
 
 /** What a file with all sensors of a detector in one array says; shots in the order of the file. */
@@ -55,6 +58,8 @@ export interface StackContent {
   readonly run: number | null;
   readonly comment: string;
   readonly startTime: number | null;
+  /** What is odd about the geometry of the sensors. */
+  readonly notes?: readonly string[];
 }
 
 const EVENTS = "/sacla/event_info";
@@ -120,7 +125,8 @@ export class StackSource implements DataSource {
     return bl === this.#bl && run === this.#run ? 0 : -1;
   }
   runInfo(): RunInfo {
-    const notes = this.#provenance === undefined ? this.#notesOfMasks() : [];
+    const masks = this.#provenance === undefined ? this.#notesOfMasks() : [];
+    const notes = [...masks, ...(this.#content.notes ?? [])];
     return { ...this.#info, hightagnumber: this.#hightag, ...(notes.length === 0 ? {} : { notes }) };
   }
   photonEnergyKev(): number {
@@ -200,9 +206,13 @@ export class StackSource implements DataSource {
   }
   badPixels(_bl: number, _run: number, detId: string): CallResult<"st.readBadPixels"> {
     const part = this.#part(detId);
+    const { info, excluded } = part;
     const found = this.#maskOf(part);
-    if (found === undefined || "why" in found) return null;
-    return { shape: [part.info.ysize, part.info.xsize], data: found.reasons };
+    const masked = found === undefined || "why" in found ? undefined : found.reasons;
+    if (masked === undefined && excluded === undefined) return null;
+    const data = masked?.slice() ?? new Uint8Array(info.ysize * info.xsize);
+    for (const [i, is] of excluded?.entries() ?? []) if (is === 1) data[i] = (data[i] ?? 0) | badPixelReasons.dead;
+    return { shape: [info.ysize, info.xsize], data };
   }
   close(): void {
     this.#file.close();

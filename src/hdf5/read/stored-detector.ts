@@ -3,13 +3,16 @@ import { checkGeometry, type DetectorInfo, type SensorGeometry } from "../../cor
 import { familyOf } from "../../core/detector-families.ts";
 import { isSaclaError, SaclaError, show, showList } from "../../core/errors.ts";
 import { newPixels, type Pixels } from "../../core/ndarray.ts";
+import type { TagRows } from "../../core/tag-rows.ts";
 import { isCut } from "../../ip/masks.ts";
 import type { CallResult } from "../../transport/methods.ts";
+import { imageShape } from "../direct/dataset.ts";
 import { ImageOffsets } from "../direct/image-offsets.ts";
 import { type Absence, absenceOf, damaged, frameMissing, notWritten, partlyWritten } from "./absence.ts";
 import { FIRST_IMAGES, mostFrequent } from "./first-images.ts";
 import type { H5File } from "./h5file.ts";
 import { unlessOdd } from "./h5types.ts";
+import { type StackedImages, stackedImagesIn } from "./stacked-images.ts";
 
 /** The largest image that is taken for one: no detector is near it, but a damaged header can say anything. */
 const MOST_PIXELS = 2 ** 28;
@@ -23,12 +26,13 @@ interface ImageShape {
   readonly isUint16: boolean;
 }
 
-/** One `detector_2d_<k>` group: one group per tag, with the image and its status in it. */
+/** One `detector_2d_<k>` group: one group per tag, with the image and its status in it, or an {@link StackedImages}. */
 export class StoredDetector {
   readonly id: string;
   readonly #file: H5File;
   readonly #path: string;
   readonly #run: number;
+  readonly #rows: TagRows;
   readonly #runTags: Uint32Array;
   /** Undefined when they turned out to be wrong. */
   #offsets: ImageOffsets | undefined;
@@ -40,14 +44,16 @@ export class StoredDetector {
   #tags: Uint32Array | undefined;
   #hasImage: boolean | undefined;
   #placed: Place | undefined;
+  #stacked: { readonly found: StackedImages | string | undefined } | undefined;
 
-  constructor(file: H5File, path: string, id: string, run: number, runTags: Uint32Array) {
+  constructor(file: H5File, path: string, id: string, run: number, rows: TagRows) {
     this.#file = file;
     this.#path = path;
     this.id = id;
     this.#run = run;
-    this.#runTags = runTags;
-    this.#offsets = new ImageOffsets(file.fileBytes, path, runTags);
+    this.#rows = rows;
+    this.#runTags = rows.ascending;
+    this.#offsets = new ImageOffsets(file.fileBytes, path, this.#runTags);
   }
 
   /**
@@ -65,8 +71,20 @@ export class StoredDetector {
     return this.#hasImage;
   }
 
+  /** All images in one array; in words where they are there and not certain. */
+  get stack(): StackedImages | string | undefined {
+    this.#stacked ??= {
+      found:
+        this.#offsets?.hasGroups === true
+          ? undefined
+          : unlessOdd(() => stackedImagesIn(this.#file, this.#path, this.#rows)),
+    };
+    return this.#stacked.found;
+  }
+
   /** Where no tag has an image: why, of the first of which there is something; "" where there is nothing. */
   get whyNone(): string {
+    if (typeof this.stack === "string") return `: ${this.stack}`;
     const fault = this.#faults.values().next().value;
     if (fault === undefined) return "";
     const { what } = fault.details;
@@ -156,8 +174,11 @@ export class StoredDetector {
 
   #readByLibrary(tag: number, out: Pixels): void {
     const { ysize, xsize } = this.info;
+    const { stack } = this;
     try {
-      this.#file.readImage(this.#imagePath(tag), ysize, xsize, out);
+      if (typeof stack === "object")
+        this.#file.readSlab(stack.path, [stack.placeOf(tag) ?? NaN, 0, 0], [1, ysize, xsize], out);
+      else this.#file.readImage(this.#imagePath(tag), ysize, xsize, out);
     } catch (error) {
       // Where others can be read it is this image that is odd, and stops no pass over them.
       if (!isSaclaError(error, "UNSUPPORTED") || !this.#othersAreReadable(tag)) throw error;
@@ -194,19 +215,21 @@ export class StoredDetector {
   }
 
   #imagePath(tag: number): string {
+    if (typeof this.stack === "object") return this.stack.path;
     return `${this.#path}/tag_${tag}/detector_data`;
   }
 
   /** Whether there is an image of a tag to read, or why not although there is something of it. */
   #state(tag: number): boolean | SaclaError {
     const known = this.#offsets?.state(tag);
-    if (known === "none") return false;
+    if (known === "none" && this.stack === undefined) return false;
     if (known === "all") return true;
     const fault = this.#faults.get(tag);
     if (fault !== undefined) return fault;
     let found: boolean | SaclaError;
     try {
-      if (known === "nothing") found = this.#missing(tag, notWritten);
+      if (this.stack !== undefined) found = this.#stateIn(this.stack, tag);
+      else if (known === "nothing") found = this.#missing(tag, notWritten);
       else if (known === "part") found = this.#missing(tag, partlyWritten);
       else if (known === "damaged") found = damaged(this.#file, this.#imagePath(tag));
       else if (known === "odd") found = damaged(this.#file, this.#imagePath(tag), this.#offsets?.headerOf(tag).odd);
@@ -218,6 +241,13 @@ export class StoredDetector {
     }
     if (typeof found !== "boolean") this.#faults.set(tag, found);
     return found;
+  }
+
+  #stateIn(stack: StackedImages | string, tag: number): boolean | SaclaError {
+    const place = typeof stack === "string" ? undefined : stack.placeOf(tag);
+    if (typeof stack === "string" || place === undefined) return false;
+    const absence = stack.absenceAt(place);
+    return absence === undefined ? true : this.#missing(tag, absence);
   }
 
   #askLibrary(tag: number): boolean | SaclaError {
@@ -262,7 +292,8 @@ export class StoredDetector {
 
   #noImage(): SaclaError {
     const fault = this.#faults.values().next().value;
-    const why = fault === undefined ? "" : ` O${this.whyNone.slice(3)}.`;
+    const { whyNone } = this;
+    const why = whyNone === "" ? "" : ` ${whyNone.charAt(2).toUpperCase()}${whyNone.slice(3)}.`;
     const reason = fault === undefined ? {} : { reason: fault.details["reason"] ?? "frame-damaged" };
     return new SaclaError(
       "FRAME_MISSING",
@@ -274,7 +305,7 @@ export class StoredDetector {
   /** Undefined when it is no image. */
   #shapeOf(tag: number): ImageShape | undefined {
     const path = this.#imagePath(tag);
-    const shape = this.#file.shape(path) ?? [];
+    const shape = typeof this.stack === "object" ? [this.stack.rows, this.stack.columns] : this.#imageShape(path);
     const [ysize = 0, xsize = 0] = shape;
     if (shape.length !== 2 || ysize < 1 || xsize < 1 || ysize * xsize > MOST_PIXELS || !this.#file.hasNumbers(path))
       return undefined;
@@ -283,7 +314,11 @@ export class StoredDetector {
 
   #hasShape(tag: number): boolean {
     const path = this.#imagePath(tag);
-    return this.#file.linkOut(path) === undefined && this.#file.shape(path)?.length === 2;
+    return this.#file.linkOut(path) === undefined && this.#imageShape(path).length === 2;
+  }
+
+  #imageShape(path: string): readonly number[] {
+    return imageShape(this.#file.shape(path) ?? []);
   }
 
   /** Whether its images are parts of the sensor, as those of `sacla convert --roi`. */

@@ -235,6 +235,29 @@ describe("masks of foreign files", () => {
     expect((await masks(path, panel("p", at))).bad).toEqual([[0, 0, 0, 2, 2, 0]]);
   });
 
+  it("by the bad regions of a geometry, beside the mask", async () => {
+    const path = await cxi([1, 4, 3], undefined, { [ofImages]: mask([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 8], [4, 3]) });
+    const turned = { dim0: "%", dim1: "ss", dim2: "fs", fs: "1.0x", ss: "1.0y" };
+    const geom =
+      // A rectangle of the laboratory: of two panels, pixels whose first corner is inside, not on its edge.
+      "bad_beam/min_x = 0\nbad_beam/max_x = 2\nbad_beam/min_y = -0.5\nbad_beam/max_y = 1\n" +
+      "bad_edge/min_fs = 0\nbad_edge/max_fs = 0\nbad_edge/min_ss = 2\nbad_edge/max_ss = 2\nbad_edge/panel = b\n" +
+      "bad_none/min_x = 1\nbad_none/max_x = 0\nbad_none/min_y = 0\nbad_none/max_y = 1\n" +
+      panel("a", turned) +
+      panel("b", { ...turned, min_ss: 2, max_ss: 3, corner_x: 1, corner_y: 1, ss: "-1.0y" });
+    const { bad, notes } = await masks(path, geom);
+    expect(bad).toEqual([
+      [0, 2, 0, 0, 0, 0],
+      // Its rows are in reverse order: the rectangle is in row 1 of the panel, the edge in row 0.
+      [2, 0, 2, 2, 0, 0],
+    ]);
+    expect(notes).toEqual([
+      `1 of 12 pixels are bad by ${ofImages}, and are left out`,
+      expect.stringMatching(/bad region bad_none has no pixels/),
+      expect.stringMatching(/^3 of 12 pixels are bad by the 2 bad regions of ".*\.geom", and are left out$/),
+    ]);
+  });
+
   it.each([
     [mask([1, 1, 1, 1, 1, 0]), /5 of 6 pixels are bad, which may be the good ones/],
     [mask([1, 0, 0], [1, 3]), /cannot be read/],
