@@ -113,5 +113,20 @@ a character that is no letter or digit becomes \`_\`, and a name never begins wi
 Texts in our files have a fixed length and end with a NUL. They are marked ASCII; only a text with another character, such
 as a comment in Japanese, is marked UTF-8. C programs that ask for the ordinary string type do not read that one text.
 Octave 7 prints a warning at it and leaves out everything that follows it in the file, with all groups it is in.
+
+## Traps of programs around
+
+Seen with other programs on ordinary data; \`findings/\` of the source code has a script for each.
+
+| program | what it does, without a warning | what to do |
+|---|---|---|
+| bluesky 1.15.1 | \`com\` of \`PeakStats\` and \`bec.peaks\` counts the background, and points instead of the axis: a peak at 3 is "at 3.5" | \`cen\`, or the fit of \`sacla scan\` |
+| suitcase-tiff 0.4.0 | writes every image as uint16: a pixel of -1 becomes 65535 | \`export(…, astype="float32")\` |
+| fabio 2026.6.0 | CBF cuts float images to whole numbers; OXD and Bruker change uint16 images | EDF or TIFF |
+| hdf5plugin 7.1.0 | \`Zfp(accuracy=…)\` does not keep its accuracy for whole numbers | \`SZ3(absolute=…)\`, or a filter without loss |
+| EXtra-geom 1.17.0 | \`from_simple_description\` refuses a panel that is turned (a bare AssertionError) | \`python -O\`, which makes no such check |
+| tiff 7.1.3 (npm) | reads int16 as uint16: -1 is 65535 | geotiff |
+| ml-regression-simple-linear 3.0.1 (npm) | the slope against tag numbers is wrong by half | count tags from the first one |
+| ndarray-gaussian-filter 1.0.0 (npm) | the border goes dark, uint16 loses counts | a float image, with a border added first |
 `;
 }
