@@ -44,7 +44,7 @@ try {
   });
 } catch (error) {
   // When the computer stands still for longer than the lease holds: one more way to die.
-  if (!isSaclaError(error, "LEASE_LOST")) throw error;
+  if (!isSaclaError(error, "LEASE_LOST", "FILE_IN_USE")) throw error;
   await tell({ say: "lost" });
 }
 process.disconnect();

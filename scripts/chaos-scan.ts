@@ -1,6 +1,7 @@
 /**
- * Kills scans on once-only spots at random moments, and looks at the beamline, which lives here, whether any spot was
- * shot twice, any point lost or counted twice, and whether all was made safe: `npm run chaos:scan -- [kills] [seed]`.
+ * Kills scans on once-only spots at random moments, or lets them sleep until another has gone on, and looks at the
+ * beamline, which lives here, whether any spot was shot twice, any point lost or counted twice, and whether all was made
+ * safe: `npm run chaos:scan -- [kills] [seed]`.
  * The beamline is the simulated facility under the real `withControl`; a scan is a program of its own that controls it
  * over ZeroMQ. Exit code 1 when anything was wrong.
  */
@@ -9,6 +10,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { sleep } from "../src/core/async.ts";
 import { Random } from "../src/core/random.ts";
 import { TargetMap } from "../src/scan/index.ts";
 import { bundled } from "../test/support/bundled.ts";
@@ -20,6 +22,10 @@ const SPOTS = 1000;
 const SPOTS_PER_ROW = 40;
 /** A program lives so long at most. */
 const LONGEST_LIFE_MS = 1500;
+/** Of those that do not end by themselves, so many are not killed but stopped, as by a computer that stands still. */
+const ASLEEP_PART = 0.3;
+/** They wake up so long after another has the lease, at most. */
+const LONGEST_SLEEP_MS = 600;
 
 /** What a chaos run found. */
 export interface ChaosScanReport {
@@ -30,6 +36,8 @@ export interface ChaosScanReport {
   readonly moments: Readonly<Record<string, number>>;
   /** What the keeper of the lease did for the dead. */
   readonly madeSafe: Readonly<Record<string, number>>;
+  /** Programs that slept until another had gone on, and then woke up beside it. */
+  readonly slept: number;
   /** Programs that lost their lease because the computer stood still, and were resumed like the killed ones. */
   readonly leasesLost: number;
   /** Spots marked as spent whose shots are not known to have come: the price of never shooting one twice. */
@@ -44,7 +52,7 @@ interface ScanRow {
 }
 
 interface Ended {
-  readonly how: "done" | "killed" | "lease lost" | "failed";
+  readonly how: "done" | "killed" | "asleep" | "lease lost" | "failed";
   readonly rows: readonly ScanRow[];
   readonly out: string;
   readonly doing: string;
@@ -56,6 +64,7 @@ class Program {
   readonly #child: ChildProcess;
   readonly #closed: Promise<void>;
   #out = "";
+  #how: Exclude<Ended["how"], "asleep"> = "failed";
 
   constructor(address: string, files: readonly string[]) {
     const child = fork(worker, [address, ...files], {
@@ -72,39 +81,64 @@ class Program {
     }
   }
 
+  /** Wakes it up; gives what is wrong with how it ends: it must have lost its lease. */
+  async wake(): Promise<string[]> {
+    this.#child.kill("SIGCONT");
+    await this.#closed;
+    return this.#how === "lease lost" ? [] : [`a program that slept ${this.#how}: ${this.#out}`];
+  }
+
+  kill(): void {
+    this.#child.kill("SIGKILL");
+  }
+
   /**
    * Lets it scan, and kills it so many milliseconds after it has taken the lease.
    * @param before - how the lease before ended
+   * @param sleeps - it is stopped instead
+   * @param onBegun - when it has the lease
    */
-  async run(beamline: Beamline, before: string | null, killAfterMs: number | null): Promise<Ended> {
+  async run(
+    beamline: Beamline,
+    before: string | null,
+    killAfterMs: number | null,
+    sleeps: boolean,
+    onBegun: () => void,
+  ): Promise<Ended> {
     const child = this.#child;
-    let how: Ended["how"] = "failed";
+    let fallAsleep = (): void => {};
+    const asleep = new Promise<void>((resolve) => {
+      fallAsleep = resolve;
+    });
     let rows: readonly ScanRow[] = [];
     let doing = "nothing";
     let timer: NodeJS.Timeout | undefined;
     child.on("message", (message: { say: string; previous?: string | null; rows?: ScanRow[] }) => {
       if (message.say === "begun") {
+        onBegun();
         if (message.previous !== before)
           beamline.faults.push(
             `the next program was told that the lease before it was ${message.previous}, not ${before}`,
           );
         if (killAfterMs === null) return;
         timer = setTimeout(() => {
-          child.kill("SIGKILL");
+          child.kill(sleeps ? "SIGSTOP" : "SIGKILL");
+          if (sleeps) fallAsleep();
           void beamline.doing().then((what) => {
             doing = what;
           });
         }, killAfterMs);
       } else if (message.say === "done") {
-        how = "done";
+        this.#how = "done";
         rows = message.rows ?? [];
-      } else if (message.say === "lost") how = "lease lost";
+      } else if (message.say === "lost") this.#how = "lease lost";
     });
     if (child.connected) child.send("go");
-    await this.#closed;
+    const isAsleep = await Promise.race([this.#closed.then(() => false), asleep.then(() => true)]);
     clearTimeout(timer);
-    if (how === "failed" && child.signalCode === "SIGKILL") how = "killed";
-    return { how, rows, out: this.#out, doing };
+    // What it had said already was on its way.
+    if (this.#how === "failed" && child.signalCode === "SIGKILL") this.#how = "killed";
+    return { how: isAsleep && this.#how === "failed" ? "asleep" : this.#how, rows, out: this.#out, doing };
   }
 }
 
@@ -147,7 +181,8 @@ export async function chaosScan(
   const moments: Record<string, number> = {};
   const madeSafe: Record<string, number> = {};
   const faults: string[] = [];
-  let [done, scans, leasesLost, spotsWasted] = [0, 0, 0, 0];
+  const asleep: Program[] = [];
+  let [done, scans, slept, leasesLost, spotsWasted] = [0, 0, 0, 0, 0];
   try {
     while (done < kills) {
       const files = [join(folder, `${scans}.journal`), join(folder, `${scans}.map`)] as const;
@@ -158,14 +193,16 @@ export async function chaosScan(
       const beamline = await Beamline.open(seed + scans, `ipc://${join(folder, `${scans}.socket`)}`);
       let program = new Program(beamline.address, files);
       let before: string | null = null;
+      const woken: Promise<string[]>[] = [];
       for (let leases = 1; ; leases++) {
         await program.ready;
         beamline.expect(isBegun(files[1]));
-        const ended: Ended = await program.run(
-          beamline,
-          before,
-          done < kills ? random.uniform() * LONGEST_LIFE_MS : null,
-        );
+        const [lifeMs, sleeps] = [random.uniform() * LONGEST_LIFE_MS, random.uniform() < ASLEEP_PART];
+        const sleepMs = random.uniform() * LONGEST_SLEEP_MS;
+        const wakeAll = (): void => {
+          for (const one of asleep.splice(0)) woken.push(sleep(sleepMs).then(async () => await one.wake()));
+        };
+        const ended: Ended = await program.run(beamline, before, done < kills ? lifeMs : null, sleeps, wakeAll);
         if (ended.how === "done") {
           faults.push(...faultsOf(beamline, ended.rows, files[1]).map((fault) => `scan ${scans}: ${fault}`));
           break;
@@ -177,6 +214,10 @@ export async function chaosScan(
         if (ended.how === "lease lost") leasesLost++;
         else {
           done++;
+          if (ended.how === "asleep") {
+            slept++;
+            asleep.push(program);
+          }
           moments[ended.doing] = (moments[ended.doing] ?? 0) + 1;
         }
         // The next one loads while the lease of the dead one runs out.
@@ -185,6 +226,7 @@ export async function chaosScan(
         if (before !== "expired") beamline.faults.push(`the lease of a dead program is ${before}`);
         log(`${done} kills, ${scans} scans, ${faults.length + beamline.faults.length} faults`);
       }
+      beamline.faults.push(...(await Promise.all(woken)).flat());
       faults.push(...beamline.faults.map((fault) => `scan ${scans}: ${fault}`));
       for (const [what, times] of Object.entries(beamline.madeSafe)) madeSafe[what] = (madeSafe[what] ?? 0) + times;
       await beamline.close();
@@ -195,9 +237,10 @@ export async function chaosScan(
       log(`${done} kills, ${scans} scans, ${faults.length} faults`);
     }
   } finally {
+    for (const program of asleep) program.kill();
     rmSync(folder, { recursive: true, force: true });
   }
-  return { kills: done, scans, moments, madeSafe, leasesLost, spotsWasted, faults };
+  return { kills: done, scans, moments, madeSafe, slept, leasesLost, spotsWasted, faults };
 }
 
 /** Whether the program had come so far that the next one resumes. */

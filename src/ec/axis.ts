@@ -285,8 +285,9 @@ export class Axis {
     let last = from;
     let changedAt = started;
     for (;;) {
-      const reading = await this.read(until);
+      // Before it is asked: a process that stands still between answer and look must not take that for a stuck axis.
       const now = performance.now();
+      const reading = await this.read(until);
       const at = typeof reading.value === "number" ? reading.value : NaN;
       if (at !== last) {
         last = at;

@@ -1,5 +1,5 @@
 import { sleep } from "../core/async.ts";
-import { SaclaError, show } from "../core/errors.ts";
+import { isSaclaError, SaclaError, show } from "../core/errors.ts";
 import type { WaitLimits } from "./axis.ts";
 import { reason, whyNotAllowed } from "./device-checks.ts";
 import type { DeviceReading, SettingInfo } from "./driver.ts";
@@ -11,17 +11,22 @@ const LONGEST_MOTION_MS = 30_000;
 /** A value out of a range is read back from an instrument, to this part of the range. */
 const RANGE_TOLERANCE = 1e-3;
 
-/** Waits until a device stands on `wanted`. @throws INTERLOCK, DEVICE_FAULT */
+/**
+ * Waits until a device stands on `wanted`.
+ * @param needsLease - whoever keeps a lost lease has put the device elsewhere: then it is not waited for
+ * @throws INTERLOCK, DEVICE_FAULT, LEASE_LOST
+ */
 async function arrive(
   lease: HeldLease,
   name: string,
   device: string,
   wanted: number | string,
-  { pollMs, marginMs }: WaitLimits,
-  tolerance = 0,
+  { pollMs, marginMs, tolerance = 0, needsLease }: WaitLimits & { tolerance?: number; needsLease: boolean },
 ): Promise<void> {
   const started = performance.now();
   for (;;) {
+    // Before it is asked: a process that stands still between answer and look must not take that for a stuck device.
+    const passedMs = performance.now() - started;
     const { state, value, why } = await lease.ask("ec.read", { bl: lease.bl, device });
     const details = { device, wanted, value, why };
     const isThere =
@@ -29,10 +34,10 @@ async function arrive(
       (typeof value === "number" && typeof wanted === "number" && Math.abs(value - wanted) <= tolerance);
     // What an interlock holds where it was asked to be is there, too: closing a shutter that is locked closed.
     if ((state === "ready" || state === "locked") && isThere) return;
+    if (needsLease) lease.check();
     if (state === "locked")
       throw new SaclaError("INTERLOCK", `${name} is locked at ${show(value)}: ${reason(why)}.`, { details });
     if (state === "fault") throw new SaclaError("DEVICE_FAULT", `${name} is at fault: ${reason(why)}.`, { details });
-    const passedMs = performance.now() - started;
     if (passedMs > marginMs + (state === "moving" ? LONGEST_MOTION_MS : 0)) {
       throw new SaclaError(
         "DEVICE_FAULT",
@@ -62,22 +67,35 @@ export class Shutter {
   /** Opens it and waits until it is open. @throws INTERLOCK, DEVICE_FAULT (it has been closed), LEASE_LOST */
   async open(): Promise<void> {
     const { bl } = this.#lease;
-    await this.#lease.change("ec.setShutter", { bl, lease: this.#lease.token(), shutter: this.#device, open: true });
     try {
-      await arrive(this.#lease, this.name, this.#device, "open", this.#waits);
+      await this.#lease.change("ec.setShutter", { bl, lease: this.#lease.token(), shutter: this.#device, open: true });
     } catch (error) {
-      await this.#lease
-        .change("ec.setShutter", { bl, lease: null, shutter: this.#device, open: false })
-        .catch(() => {});
+      // Whether it opens is not known.
+      if (isSaclaError(error, "UNREACHABLE", "TIMEOUT", "ABORTED")) await this.#closeAfterFailure();
+      throw error;
+    }
+    try {
+      await arrive(this.#lease, this.name, this.#device, "open", { ...this.#waits, needsLease: true });
+    } catch (error) {
+      await this.#closeAfterFailure();
       throw error;
     }
   }
 
   /** Closes it and waits until it is closed. Needs no lease. @throws DEVICE_FAULT */
   async close(): Promise<void> {
+    await this.#sendClose();
+    await arrive(this.#lease, this.name, this.#device, "closed", { ...this.#waits, needsLease: false });
+  }
+
+  async #closeAfterFailure(): Promise<void> {
+    // What was opened under a lost lease has been closed by its keeper, and may be another's by now.
+    if (!this.#lease.signal.aborted) await this.#sendClose().catch(() => {});
+  }
+
+  async #sendClose(): Promise<void> {
     const { bl } = this.#lease;
     await this.#lease.change("ec.setShutter", { bl, lease: null, shutter: this.#device, open: false });
-    await arrive(this.#lease, this.name, this.#device, "closed", this.#waits);
   }
 
   /** How it is: `value` is open or closed. Needs no lease. */
@@ -114,14 +132,9 @@ export class Setting {
       value,
     });
     const { allowed } = this.info;
-    await arrive(
-      this.#lease,
-      this.name,
-      this.info.name,
-      value,
-      this.#waits,
-      "from" in allowed ? RANGE_TOLERANCE * (allowed.to - allowed.from) : 0,
-    );
+    const tolerance = "from" in allowed ? RANGE_TOLERANCE * (allowed.to - allowed.from) : 0;
+    const waits = { ...this.#waits, tolerance, needsLease: true };
+    await arrive(this.#lease, this.name, this.info.name, value, waits);
   }
 
   async value(): Promise<number | string> {

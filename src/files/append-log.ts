@@ -38,6 +38,8 @@ export class AppendLog {
   readonly #file: number;
   /** Whether it is this process's alone, so that it must not be deleted or moved meanwhile. */
   readonly #isOwn: boolean;
+  /** Bytes that this process has read or written: more are another's. */
+  #known: number;
   #isDirty = false;
   /** The last sync; null when it has ended. */
   #syncing: Promise<void> | null = null;
@@ -47,6 +49,7 @@ export class AppendLog {
     this.path = path;
     this.#file = file;
     this.#isOwn = isOwn;
+    this.#known = this.size;
   }
 
   /** A new file that begins with `first`, synced. @throws FILE_EXISTS @throws WRITE_FAILED */
@@ -73,7 +76,9 @@ export class AppendLog {
       const file = openSync(path, "a");
       rmSync(besideOf(path), { force: true });
       if (whole < bytes.length) ftruncateSync(file, whole);
-      return { log: new AppendLog(path, file, true), lines: lines.map(({ value }) => value) };
+      const log = new AppendLog(path, file, true);
+      log.#known = whole;
+      return { log, lines: lines.map(({ value }) => value) };
     } catch (cause) {
       throw writeFailed(path, cause);
     }
@@ -138,10 +143,24 @@ export class AppendLog {
     }
   }
 
-  /** @throws WRITE_FAILED; the log is then as it was before */
+  /**
+   * @throws WRITE_FAILED; the log is then as it was before
+   * @throws FILE_IN_USE when another process has appended to the log of this process alone: it goes on with it
+   */
   append(line: object): void {
-    if (this.#isOwn && !this.#isClosed) this.checkThere();
+    if (this.#isOwn && !this.#isClosed) {
+      this.checkThere();
+      this.#checkAlone();
+    }
     this.#write(lineOf(line));
+  }
+
+  #checkAlone(): void {
+    if (this.size === this.#known) return;
+    const { path } = this;
+    throw new SaclaError("FILE_IN_USE", `Another process has taken over ${show(path)} and has written to it.`, {
+      details: { path },
+    });
   }
 
   /** Resolves when everything appended so far is on the disk. @throws WRITE_FAILED */
@@ -176,6 +195,7 @@ export class AppendLog {
       this.#takeBack(done);
       throw writeFailed(this.path, cause);
     }
+    this.#known += done;
     this.#isDirty = true;
   }
 
@@ -186,6 +206,7 @@ export class AppendLog {
       ftruncateSync(this.#file, fstatSync(this.#file).size - bytes);
     } catch {
       // The line is left cut off, as by a crash.
+      this.#known += bytes;
     }
   }
 

@@ -52,6 +52,8 @@ const LONGEST_RAMP_MS = 5000;
 const REST_POLL_MS = 20;
 /** A run that was ended is stored after so long. */
 const LONGEST_STORING_MS = 60_000;
+/** Longest wait for the answer who holds the lease. */
+const HOLDER_MS = 5000;
 /** The last shots of a flight are in the database so long after it. */
 const LONGEST_LAST_SHOTS_MS = 30_000;
 /** Longest waits for the beam, seconds: before a plan begins, and at a point. */
@@ -90,6 +92,8 @@ export function controlBeamline(
   const used = new Set<string>();
   const feed = (): ShotFeed => new ShotFeed(facility, control, options);
   const gauge = new BeamGauge(facility, control, options);
+  const madeAt = performance.now();
+  const isAnothers = async (): Promise<boolean> => await isLeaseOfAnother(facility, control, madeAt);
   return {
     rateHz,
     now: () => performance.now(),
@@ -125,7 +129,8 @@ export function controlBeamline(
     checkRequest: (name, value) => control.checkRequest(name, value),
     shutter: async (name, open) => {
       const shutter = control.shutter(name);
-      await (open ? shutter.open() : shutter.close());
+      if (open) await shutter.open();
+      else if (!(await isAnothers())) await shutter.close();
     },
     shots: async (request, how) =>
       await underLease(control, how, async (bound) => await takeShots(feed(), control, request, gauge, bound)),
@@ -144,6 +149,7 @@ export function controlBeamline(
     },
     runs: runsOf(control, options),
     safe: async () => {
+      if (await isAnothers()) return;
       await control.safe();
       await atRest(control, [...used]);
     },
@@ -162,6 +168,19 @@ async function underLease<T>(control: Control, how: DoOptions, work: (bound: DoO
   } catch (error) {
     throw lost.aborted ? toSaclaError(lost.reason) : error;
   }
+}
+
+/**
+ * Whether the lease was lost and another program has taken it since. Who keeps leases has left the beamline safe then,
+ * and what moves or is open is the other's: cleanup must not stop or close it.
+ * @param since - a moment at which the lease was held, on the clock of `performance.now`
+ */
+async function isLeaseOfAnother({ endpoint }: ControlledFacility, control: Control, since: number): Promise<boolean> {
+  if (!control.signal.aborted) return false;
+  const askedAt = performance.now();
+  // Whoever cannot be asked does not keep cleanup from being tried.
+  const holder = await endpoint.call("lease.holder", { bl: control.bl }, { timeoutMs: HOLDER_MS }).catch(() => null);
+  return holder !== null && holder.sinceMs < askedAt - since;
 }
 
 /** Waits until stopped axes are at rest, for a bounded time: whether they are is for the next move to say. */

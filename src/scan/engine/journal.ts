@@ -139,6 +139,11 @@ export class Journal {
     this.#log.append({ left: n, why });
   }
 
+  /** Another process goes on with it: one that has slept and wakes up writes nothing more. */
+  resumed(): void {
+    this.#log.append({ resumed: Date.now() });
+  }
+
   end(): void {
     this.#log.append({ end: "done" });
   }
@@ -175,7 +180,7 @@ function takeLine(past: Map<number, PastMessage>, line: unknown): string | undef
   const { n, t, left, end, why } = line as Readonly<Record<"n" | "t" | "left" | "end" | "why", unknown>>;
   if (typeof end === "string") return end;
   if (typeof left === "number") {
-    for (const key of [...past.keys()]) if (key > left) past.delete(key);
+    forgetAfter(past, left);
     const at = past.get(left);
     // Its intent stays: what must not be repeated may have begun. A run that had begun has been ended.
     if (at !== undefined) past.set(left, { did: at.did, begunMs: at.begunMs, ...runsOf(at), newestRun: undefined });
@@ -186,13 +191,21 @@ function takeLine(past: Map<number, PastMessage>, line: unknown): string | undef
   const did = typeof line["do"] === "string" ? line["do"] : before?.did;
   if (did === undefined) return undefined;
   const begunMs = typeof line["do"] === "string" ? t : (before?.begunMs ?? t);
+  // Done anew: what came after it the first time was the cleanup of a process that died in it.
+  if (typeof line["do"] === "string" && past.has(n + 1)) forgetAfter(past, n);
   const { got, failed } = line as Readonly<Record<"got" | "failed", unknown>>;
   const begun = { did, begunMs, ...runsOf(before), ...runsOf(line) };
   if (isAnswer(got)) past.set(n, { ...begun, endedMs: t, got });
+  // The lease of the process that wrote it: the one that resumes has its own.
+  else if (isRecord(failed) && failed["code"] === "LEASE_LOST") past.set(n, begun);
   // A run that was refused has not begun: a later one is not it.
   else if (isRecord(failed)) past.set(n, { ...begun, newestRun: undefined, endedMs: t, failed: rebuilt(failed) });
   else past.set(n, begun);
   return undefined;
+}
+
+function forgetAfter(past: Map<number, PastMessage>, n: number): void {
+  for (const key of [...past.keys()]) if (key > n) past.delete(key);
 }
 
 /** What a line, or all lines of a message so far, say of runs. */

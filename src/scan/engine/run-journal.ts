@@ -19,6 +19,11 @@ export class RunJournal {
     return this.broken === undefined && this.#journal?.isDirty === true;
   }
 
+  /** @throws WRITE_FAILED */
+  resumed(): void {
+    this.#must((journal) => journal.resumed());
+  }
+
   /** Before a message acts. @throws WRITE_FAILED: it must not act then */
   intent(...line: Parameters<Journal["intent"]>): void {
     this.#must((journal) => journal.intent(...line));

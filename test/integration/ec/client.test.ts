@@ -3,6 +3,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import imported from "../../../examples/experiment.json" with { type: "json" };
+import { SaclaError } from "../../../src/core/errors.ts";
 import {
   type Control,
   defineExperiment,
@@ -255,6 +256,35 @@ describe("a held lease", () => {
     expect(control.signal.aborted).toBe(true);
     await expect(control.shutter("pump").open()).rejects.toMatchObject({ code: "LEASE_LOST" });
     await vi.waitUntil(() => !toy.isMoving("bl3_st2_pm002"), { timeout: 10_000, interval: 1 });
+    vi.restoreAllMocks();
+  });
+
+  it("that is lost while a shutter opens is told at once, and a shutter that may be another's is left alone", async () => {
+    const { toy, endpoint, control } = await open({ ttlMs: 300 });
+    toy.faults.set("bl3_lh1_shutter1", "stuck");
+    const call = endpoint.call.bind(endpoint);
+    vi.spyOn(endpoint, "call").mockImplementation(async (method, params, options) => {
+      if (method === "lease.renew") throw new Error("the cable is cut");
+      return await call(method, params, options);
+    });
+    await expect(control.shutter("pump").open()).rejects.toMatchObject({ code: "LEASE_LOST" });
+    await vi.waitUntil(async () => (await endpoint.call("lease.holder", { bl: 3 })) === null);
+    // Whoever keeps leases saw it closed.
+    expect(toy.calls).toEqual(["open bl3_lh1_shutter1"]);
+    vi.restoreAllMocks();
+  });
+
+  it("closes a shutter when nobody knows whether it has opened", async () => {
+    const { toy, endpoint, control } = await open();
+    const call = endpoint.call.bind(endpoint);
+    vi.spyOn(endpoint, "call").mockImplementation(async (method, params, options) => {
+      const answer = await call(method, params, options);
+      if (method === "ec.setShutter" && (params as { open: boolean }).open)
+        throw new SaclaError("TIMEOUT", "The answer was lost.");
+      return answer;
+    });
+    await expect(control.shutter("pump").open()).rejects.toMatchObject({ code: "TIMEOUT" });
+    expect(toy.isOpen("bl3_lh1_shutter1")).toBe(false);
     vi.restoreAllMocks();
   });
 

@@ -47,6 +47,18 @@ describe("a log that only grows", () => {
     expect([readFileSync(early, "utf8"), existsSync(`${early}.new`)]).toEqual(['{"first":1}\n', false]);
   });
 
+  it("takes nothing from a process that slept while another took it over", () => {
+    const path = join(folder, "e.journal");
+    const asleep = AppendLog.create(path, { first: 1 });
+    const { log } = AppendLog.open(path);
+    log.append({ second: 2 });
+    expect(() => asleep.append({ late: 1 })).toThrow(expect.objectContaining({ code: "FILE_IN_USE" }));
+    log.append({ third: 3 });
+    asleep.close();
+    log.close();
+    expect(AppendLog.open(path).lines).toEqual([{ first: 1 }, { second: 2 }, { third: 3 }]);
+  });
+
   it("drops a last line that was cut short", () => {
     const path = join(folder, "d.journal");
     const log = AppendLog.create(path, { first: 1 });

@@ -1,6 +1,7 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { connect } from "../../../src/connect.ts";
-import { type Control, defineExperiment } from "../../../src/ec/index.ts";
+import { Db } from "../../../src/db/index.ts";
+import { type Control, defineExperiment, Ec, withControl } from "../../../src/ec/index.ts";
 import { createSimulatedFacility } from "../../../src/facility/index.ts";
 import type { Facility } from "../../../src/index.ts";
 import {
@@ -17,6 +18,10 @@ import {
   shots,
   withRun,
 } from "../../../src/scan/index.ts";
+import { endpointOf } from "../../../src/source/source-endpoint.ts";
+import { inProcess } from "../../../src/transport/in-process.ts";
+import { tinySource } from "../../support/tiny-source.ts";
+import { ToyDriver } from "../../support/toy-driver.ts";
 import { replaced } from "./fixtures.ts";
 
 const SEED = 11;
@@ -242,4 +247,33 @@ describe("controlled beamline", () => {
       expect(await control.axis("delay").position()).toBe(before);
     });
   });
+});
+
+it("the cleanup of a scan that lost its lease leaves alone what the next holder has opened", async () => {
+  const toy = new ToyDriver();
+  const endpoint = inProcess(withControl(endpointOf(tinySource()), toy));
+  const call = endpoint.call.bind(endpoint);
+  vi.spyOn(endpoint, "call").mockImplementation(async (method, params, options) => {
+    if (method === "lease.renew") throw new Error("the cable is cut");
+    return await call(method, params, options);
+  });
+  const facility = { endpoint, db: new Db(endpoint) };
+  const take = async (): Promise<Control> =>
+    await new Ec(endpoint).control(3, { name: "test", reason: "cleanup", pollMs: 5, ttlMs: 100 });
+  const shutter = "bl3_lh1_shutter1";
+  const first = await take();
+  const beamline = controlBeamline(facility, first, { monitor: "i0" });
+  await beamline.shutter(shutter, true);
+  await vi.waitUntil(() => first.signal.aborted && !toy.isOpen(shutter));
+  vi.restoreAllMocks();
+  await using second = await take();
+  await second.shutter(shutter).open();
+  await beamline.shutter(shutter, false);
+  await beamline.safe();
+  expect(toy.isOpen(shutter)).toBe(true);
+  await second.release();
+  // Nobody's: then it is closed, to be sure.
+  await beamline.safe();
+  expect(toy.isOpen(shutter)).toBe(false);
+  await endpoint.close();
 });

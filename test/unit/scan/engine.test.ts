@@ -10,6 +10,7 @@ import {
   finalize,
   flyScan,
   Journal,
+  type MessageResult,
   move,
   note,
   once,
@@ -26,7 +27,7 @@ import {
   withShutterOpen,
 } from "../../../src/scan/index.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
-import { bench, Dead, deadRun, until, watched } from "./fixtures.ts";
+import { bench, Dead, deadRun, replaced, until, watched } from "./fixtures.ts";
 
 const folder = temporaryFolder();
 const file = (name: string): string => join(folder, name);
@@ -316,6 +317,56 @@ describe("resuming", () => {
     const second = watched();
     expect(await resumeScan(path, five, second.beamline)).toMatchObject({ outcome: "done", points: 5 });
     expect(second.done.slice(0, 2)).toEqual(["safe", "move x,3"]);
+  });
+
+  it("keeps what was measured when it is given up before it goes on: no beam, Ctrl+C, another plan", async () => {
+    const path = file("given-up.journal");
+    const journal = Journal.create(path, five);
+    const engine = new Engine(virtualBeamline(bench), { journal, callbacks: [{ point: () => engine.stop() }] });
+    await engine.run(five);
+    journal.close();
+    const dark = replaced(virtualBeamline(bench), "prepare", async () => {
+      throw new SaclaError("NO_BEAM", "There was no beam.");
+    });
+    await expect(resumeScan(path, five, dark)).rejects.toMatchObject({ code: "NO_BEAM" });
+    const drifting = plan(five.name, five.settings, function* () {
+      yield* move({ x: 99 });
+    });
+    await expect(resumeScan(path, drifting, virtualBeamline(bench))).rejects.toMatchObject({ code: "PLAN_CHANGED" });
+    const again = Journal.open(path);
+    const stopped = new Engine(
+      replaced(virtualBeamline(bench), "prepare", async () => stopped.abort()),
+      { journal: again },
+    );
+    expect(await stopped.run(five)).toMatchObject({ outcome: "aborted" });
+    again.close();
+    const { beamline, done } = watched();
+    expect(await resumeScan(path, five, beamline)).toMatchObject({ outcome: "done", points: 5 });
+    expect(done.filter((call) => call === "shots")).toHaveLength(4);
+  });
+
+  it("does not lose its own lease because the process before lost one, and died in its cleanup", async () => {
+    const path = file("lost-lease.journal");
+    const walk = plan("walk", {}, function* () {
+      for (const x of [1, 2, 3]) yield* move({ x });
+    });
+    const text = (x: number): string => JSON.stringify({ kind: "move", to: { x } });
+    const done = (x: number): MessageResult => ({ kind: "positions", at: { x } });
+    const journal = Journal.create(path, walk);
+    journal.intent(0, text(1), 0);
+    journal.failure(0, new SaclaError("LEASE_LOST", "The lease has expired."), 1);
+    journal.intent(1, text(9), 2);
+    journal.result(1, done(9), 3);
+    const read = Journal.open(path);
+    expect(read.past.get(0)).not.toHaveProperty("failed");
+    read.close();
+    // The next one has done the first step anew when it is killed: what came after was the cleanup of the one before.
+    journal.intent(0, text(1), 4);
+    journal.result(0, done(1), 5);
+    journal.close();
+    const next = watched();
+    expect(await resumeScan(path, walk, next.beamline)).toMatchObject({ outcome: "done" });
+    expect(next.done).toEqual(["safe", "move x,2", "move x,3"]);
   });
 
   it("refuses another plan, and the same plan that goes another way", async () => {
