@@ -4,6 +4,8 @@ import type { Journal } from "./journal.ts";
 /** The journal of a scan that goes on, or none. What cannot be written ends the scan, but never its cleanup. */
 export class RunJournal {
   readonly #journal: Journal | undefined;
+  /** Whether a message was written down by this process. */
+  #isLive = false;
   /** Why it cannot be written any more; nothing is written then. */
   broken: unknown;
 
@@ -19,13 +21,14 @@ export class RunJournal {
     return this.broken === undefined && this.#journal?.isDirty === true;
   }
 
-  /** @throws WRITE_FAILED */
+  /** To be called at the beginning; nothing is written to a new journal. @throws WRITE_FAILED */
   resumed(): void {
-    this.#must((journal) => journal.resumed());
+    if (this.past.size > 0) this.#must((journal) => journal.resumed());
   }
 
   /** Before a message acts. @throws WRITE_FAILED: it must not act then */
   intent(...line: Parameters<Journal["intent"]>): void {
+    this.#isLive = true;
     this.#must((journal) => journal.intent(...line));
   }
 
@@ -34,9 +37,13 @@ export class RunJournal {
     this.#must((journal) => journal.noteRuns(...line));
   }
 
-  /** @throws WRITE_FAILED */
-  left(n: number, why: string): void {
-    this.#must((journal) => journal.left(n, why));
+  /**
+   * A resumed scan that has done nothing itself leaves its journal as it was.
+   * @param byPast - it ends by a failure of an earlier process, which died before it wrote this line
+   * @throws WRITE_FAILED
+   */
+  left(n: number, why: string, byPast: boolean): void {
+    if (this.#isLive || byPast) this.#must((journal) => journal.left(n, why));
   }
 
   /** @throws WRITE_FAILED */
@@ -50,6 +57,7 @@ export class RunJournal {
   }
 
   done(...line: Parameters<Journal["done"]>): void {
+    this.#isLive = true;
     this.#try((journal) => journal.done(...line));
   }
 

@@ -108,10 +108,8 @@ export class ScanRun<R> {
       finished = { result: yield* plan.steps() };
     }
     // The files may have been left by a process that died with a shutter open.
-    if (!this.#isLive) {
-      await this.#beamline.safe();
-      this.#journal.resumed();
-    }
+    if (!this.#isLive) await this.#beamline.safe();
+    this.#journal.resumed();
     try {
       await this.#prepare();
       await this.#loop(steps());
@@ -437,8 +435,7 @@ export class ScanRun<R> {
         () => this.#beamline.safe(),
         () => this.#runs.end(),
         async () => {
-          // Before it has done anything itself, a resumed scan leaves its journal as it was: all that was measured.
-          if (this.#isLive) this.#journal.left(n, why);
+          this.#journal.left(n, why, this.#failures.has(first));
           await this.#sync();
         },
       ],

@@ -345,6 +345,19 @@ describe("resuming", () => {
     expect(done.filter((call) => call === "shots")).toHaveLength(4);
   });
 
+  it("tries anew what failed in a process that died before it wrote down its end", async () => {
+    const path = file("failed-and-died.journal");
+    const walk = plan("walk", {}, function* () {
+      yield* move({ x: 1 });
+    });
+    const journal = Journal.create(path, walk);
+    journal.intent(0, JSON.stringify({ kind: "move", to: { x: 1 } }), 0);
+    journal.failure(0, new SaclaError("DEVICE_FAULT", "x slipped."), 1);
+    journal.close();
+    await expect(resumeScan(path, walk, virtualBeamline(bench))).rejects.toMatchObject({ code: "DEVICE_FAULT" });
+    expect(await resumeScan(path, walk, virtualBeamline(bench))).toMatchObject({ outcome: "done" });
+  });
+
   it("does not lose its own lease because the process before lost one, and died in its cleanup", async () => {
     const path = file("lost-lease.journal");
     const walk = plan("walk", {}, function* () {
