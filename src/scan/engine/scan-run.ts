@@ -78,8 +78,7 @@ export class ScanRun<R> {
   ask(wish: Exclude<Wish, "none">): void {
     if (this.#isLeaving) {
       if (wish !== "abort") return;
-      this.#wish = wish;
-      this.#isAbandoned = true;
+      [this.#wish, this.#isAbandoned] = [wish, true];
       this.#stopper.abort();
       return;
     }
