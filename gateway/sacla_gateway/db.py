@@ -152,6 +152,9 @@ class Db:
     def timestamp(self, hightag: int, tag: int, equip_id: str) -> float:
         return float(self._of_signal("read_timestamp_fromtag", equip_id, hightag, hightag, tag, equip_id))
 
+    def timestamps(self, hightag: int, tags: np.ndarray, equip_id: str) -> np.ndarray:
+        return np.array([self.timestamp(hightag, int(tag), equip_id) for tag in tags], np.float64)
+
     def sync_texts(self, equip_id: str, hightag: int, tags: np.ndarray) -> List[str]:
         return texts(self._sync("read_syncdatalist", equip_id, hightag, tags))
 

@@ -241,6 +241,11 @@ CALLS: Dict[str, Method] = {
         ("dbpy.read_timestamp_fromtag",),
         lambda f, p: f.db.timestamp(p["hightag"], p["tag"], p["equipId"]),
     ),
+    "db.readTimestamps": Method(
+        _of_signal,
+        ("dbpy.read_timestamp_fromtag",),
+        lambda f, p: f.db.timestamps(p["hightag"], p["tags"], p["equipId"]),
+    ),
     "st.readDetectorInfo": Method(_of_detector, _STPY, lambda f, p: f.st.info(p["bl"], p["run"], p["detId"])),
     "citius.getApiVersion": Method({}, ("ctdapy_xfel.get_api_version",), lambda f, p: f.citius.version()),
     "citius.getRunstatus": _about_citius(

@@ -183,6 +183,20 @@ class SourceEndpoint implements Endpoint {
       "db.readConfigPhotonenergy": energy,
       "db.readConfigPhotonenergyInKeV": energy,
       "db.readTimestampFromtag": async ({ hightag, tag, equipId }) => await source.timestamp(hightag, tag, equipId),
+      "db.readTimestamps": async ({ hightag, tags, equipId }, { signal }) => {
+        const times = new Float64Array(tags.length);
+        let turnBegan = performance.now();
+        for (const [i, tag] of tags.entries()) {
+          if (performance.now() - turnBegan > LONGEST_TURN_MS) {
+            await nextTurn();
+            throwIfAborted(signal);
+            turnBegan = performance.now();
+          }
+          const time = source.timestamp(hightag, tag, equipId);
+          times[i] = typeof time === "number" ? time : await time;
+        }
+        return times;
+      },
       "db.readTimingEdges": async ({ bl, run }) => {
         await this.#checkRun(bl, run);
         if (source.runTimingEdges !== undefined) return await source.runTimingEdges(bl, run);

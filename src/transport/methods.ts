@@ -270,6 +270,12 @@ export const callMethods = {
     "When a shot happened, unix seconds.",
     "dbpy.read_timestamp_fromtag(hightag, tag, equipID)",
   ),
+  "db.readTimestamps": reads(
+    v.strictObject({ hightag, tags, equipId: text }),
+    doubles,
+    "When shots happened, unix seconds: one number a tag.",
+    null,
+  ),
   "db.readTimingEdges": reads(
     v.strictObject(ofRun),
     v.strictObject({ comment: text, tags, derivativePx: doubles, fittingPx: doubles }),

@@ -11,6 +11,7 @@ type Join = (parts: readonly unknown[]) => unknown;
 const joins: Readonly<Record<string, Readonly<Record<string, Join>>>> = {
   "db.readSyncdatalist": { tags: (parts) => (parts as string[][]).flat() },
   "db.readSyncdatalistFloat": { tags: (parts) => joined(Float64Array, parts as Float64Array[]) },
+  "db.readTimestamps": { tags: (parts) => joined(Float64Array, parts as Float64Array[]) },
   "db.readColumns": {
     tags: (parts) => joinColumns(parts as Column[][]),
     equipIds: (parts) => (parts as Column[][]).flat(),

@@ -99,6 +99,7 @@ export function endpointContract(subject: Subject): void {
         "db.readConfigPhotonenergy": of,
         "db.readConfigPhotonenergyInKeV": of,
         "db.readTimestampFromtag": { hightag, tag, equipId: signal },
+        "db.readTimestamps": { hightag, tags, equipId: signal },
         "db.readTimingEdges": of,
         "st.readDetectorInfo": { ...of, detId: sensor },
         "st.readImageOffsets": { ...of, detId: sensor, tags },

@@ -64,6 +64,7 @@ describe("the Python gateway", () => {
       "db.readEquiplist": [{}],
       "db.readDetidlist": [of],
       "db.readTimestampFromtag": [{ hightag, tag: 1002, equipId: signals[0] ?? "" }],
+      "db.readTimestamps": [{ hightag, tags, equipId: signals[0] ?? "" }],
       "db.readHightagnumberFromtime": [
         { time: "12:00:00", day: 1, month: 3, year: 2018 },
         { time: "1:2:3", day: 7, month: 11, year: 2025 },

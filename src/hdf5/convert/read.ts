@@ -7,6 +7,7 @@ import { present } from "../../core/ledger.ts";
 import { asImage, contiguous, type Image, type Pixels, type PreciseImage } from "../../core/ndarray.ts";
 import { any } from "../../core/options.ts";
 import { STATUS_OK, syncStatus } from "../../core/syncdb.ts";
+import type { Run } from "../../db/index.ts";
 import { type DarkMeans, darkAverage, subtractDark } from "../../reduce/index.ts";
 import type { Shot } from "../../st/index.ts";
 import { PeakFinder } from "../layouts/hits.ts";
@@ -29,7 +30,8 @@ export const readChecks = { signal: any, onProgress: any };
 
 /** Photon energies outside are taken for nonsense (ostrich accepts 5–15 keV). */
 const SENSIBLE_EV = [5000, 15_000] as const;
-const TIMES_AT_ONCE = 8;
+/** The facility is asked for one after the other. */
+const TIMES_AT_ONCE = 1000;
 /** Shots of a batch, where most have no image. */
 const MOST_OF_BATCH = 10_000;
 
@@ -111,7 +113,7 @@ export async function readShots(
     ...shotOptions(plan, options),
   });
   const scratch = new Scratch(request.hits === null ? null : new PeakFinder(plan, request.hits));
-  let batch = new ShotBatch(source, plan, staging, dark, scratch);
+  let batch = new ShotBatch(plan, staging, dark, scratch);
   let read = done;
   for await (const shot of shots) {
     await batch.add(shot);
@@ -119,7 +121,7 @@ export async function readShots(
     options.onProgress?.("read", read, tags.length);
     if (batch.withImages === batchShots || batch.asked === MOST_OF_BATCH || read === tags.length) {
       await batch.commit(options.signal);
-      batch = new ShotBatch(source, plan, staging, dark, scratch);
+      batch = new ShotBatch(plan, staging, dark, scratch);
     }
     throwIfAborted(options.signal);
   }
@@ -132,7 +134,6 @@ class ShotBatch {
   asked = 0;
   /** Those of which there is an image. */
   withImages = 0;
-  readonly #source: ConvertSource;
   readonly #plan: ConvertPlan;
   readonly #staging: Staging;
   readonly #dark: DarkMeans | null;
@@ -147,9 +148,8 @@ class ShotBatch {
   readonly #values: number[][];
   readonly #statuses: number[][];
 
-  constructor(source: ConvertSource, plan: ConvertPlan, staging: Staging, dark: DarkMeans | null, scratch: Scratch) {
+  constructor(plan: ConvertPlan, staging: Staging, dark: DarkMeans | null, scratch: Scratch) {
     this.#scratch = scratch;
-    this.#source = source;
     this.#plan = plan;
     this.#staging = staging;
     this.#dark = dark;
@@ -196,12 +196,12 @@ class ShotBatch {
 
   async commit(signal: AbortSignal | undefined): Promise<void> {
     const { info, run, clock } = this.#plan;
-    const timeOf = async (tag: number): Promise<number> =>
-      clock === null
-        ? info.starttime + (tag - info.start_tagnumber) / TAG_RATE_HZ
-        : await this.#source.db.readTimestampFromtag(run.hightag, tag, clock, { signal });
+    const tags = Uint32Array.from(this.#tags);
     const trailer: Trailer = {
-      times: await inBatches(this.#tags, timeOf),
+      times:
+        clock === null
+          ? Float64Array.from(tags, (tag) => info.starttime + (tag - info.start_tagnumber) / TAG_RATE_HZ)
+          : await timesOf(run, tags, clock, signal),
       energiesEv: Float64Array.from(this.#energies),
       energySource: Uint8Array.from(this.#energySource),
       values: this.#values.map((column) => Float64Array.from(column)),
@@ -297,12 +297,13 @@ class ShotBatch {
   }
 }
 
-/** Few at a time: enough to hide the way to a distant source, and not a listener on the abort signal for each tag. */
-async function inBatches(tags: readonly number[], timeOf: (tag: number) => Promise<number>): Promise<Float64Array> {
-  const times: number[] = [];
-  for (let i = 0; i < tags.length; i += TIMES_AT_ONCE)
-    times.push(...(await Promise.all(tags.slice(i, i + TIMES_AT_ONCE).map(timeOf))));
-  return Float64Array.from(times);
+async function timesOf(run: Run, tags: Uint32Array, clock: string, signal?: AbortSignal): Promise<Float64Array> {
+  const times = new Float64Array(tags.length);
+  for (let i = 0; i < tags.length; i += TIMES_AT_ONCE) {
+    const params = { hightag: run.hightag, tags: tags.slice(i, i + TIMES_AT_ONCE), equipId: clock };
+    times.set(await run.endpoint.call("db.readTimestamps", params, { signal }), i);
+  }
+  return times;
 }
 
 function shotOptions({ request }: ConvertPlan, { signal }: ReadOptions) {

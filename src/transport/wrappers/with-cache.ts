@@ -49,6 +49,7 @@ const ofTags: ReadonlySet<string> = new Set<CallMethod>([
   "db.readSyncdatalist",
   "db.readSyncdatalistFloat",
   "db.readColumns",
+  "db.readTimestamps",
 ]);
 
 /** A run that stopped less than this ago may still get late values. */

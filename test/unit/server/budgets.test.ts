@@ -105,10 +105,10 @@ describe("a client", () => {
     const one = { equipId: equipId ?? "", hightag: TINY_HIGHTAG, tags };
     const many = { equipIds: [one.equipId, one.equipId], hightag: TINY_HIGHTAG, tags };
     expect(tags.length).toBeGreaterThan(3);
-    for (const method of ["db.readSyncdatalist", "db.readSyncdatalistFloat"] as const)
+    for (const method of ["db.readSyncdatalist", "db.readSyncdatalistFloat", "db.readTimestamps"] as const)
       expect(await parted.call(method, one)).toEqual(await whole.call(method, one));
     expect(await parted.call("db.readColumns", many)).toEqual(await whole.call("db.readColumns", many));
-    expect(asked.length).toBe(4 * Math.ceil(tags.length / 3));
+    expect(asked.length).toBe(5 * Math.ceil(tags.length / 3));
     const frames = {
       bl: 3,
       run: 10,

@@ -22,6 +22,7 @@ import { parseCrystfelGeom } from "../../../../src/ip/index.ts";
 import { type DataSource, endpointOf } from "../../../../src/source/index.ts";
 import { St } from "../../../../src/st/index.ts";
 import { inProcess } from "../../../../src/transport/index.ts";
+import { counting } from "../../../support/counting.ts";
 import { itNeeding, pythonWith } from "../../../support/optional.ts";
 import { temporaryFolder } from "../../../support/temporary.ts";
 import { TinySource, tinyColumns, tinyPixel, tinyRows, tinySource } from "../../../support/tiny-source.ts";
@@ -153,6 +154,15 @@ describe("a DataConvert file", () => {
     // Not the unit that the name of the leaf suggests.
     expect((await copy.column(BM1, 202502, await copy.tags(3, 10))).unit).toBe("keV");
     await copy.close();
+  });
+
+  it("asks for the times of all its shots at once", async () => {
+    const endpoint = counting(inProcess(endpointOf(tinySource())));
+    const source = { db: new Db(endpoint), st: new St(endpoint) };
+    const { images } = await convert(source, { bl: 3, run: 10 }, join(folder, `c${++files}.h5`));
+    expect(images).toBeGreaterThan(3);
+    const asked = endpoint.asked.filter((question) => /readTimestamp/.test(question));
+    expect(asked).toEqual([expect.stringMatching(/^db\.readTimestamps /)]);
   });
 
   it("has only what was asked for, with the reason for every other shot", async () => {
