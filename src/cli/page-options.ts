@@ -12,6 +12,9 @@ import type { Settings } from "./settings.ts";
 /** The file of the presets when none is named. */
 export const PRESETS_FILE = "presets.jsonl";
 
+/** The user database of the timing edges when none is named. */
+export const TMA_FILE = "tma.sqlite";
+
 /** What the page is given besides the source. */
 export interface PageFiles {
   /** A module with further columns for the table of runs. */
@@ -22,6 +25,8 @@ export interface PageFiles {
   readonly plans?: string | undefined;
   /** The file of the presets. */
   readonly presets?: string | undefined;
+  /** The user database of the timing edges. */
+  readonly tma?: string | undefined;
   /** What the page shows when its address says nothing else. */
   readonly defaults?: PageDefaults | undefined;
 }
@@ -32,7 +37,8 @@ export function withPageOptions(command: Command): Command {
     .option("--experiment <file>", "experiment file: the page shows its names, units and limits")
     .option("--columns <file>", "a module with columns of your own for the page's table of runs")
     .option("--plans <folder>", "plans that the page may run, as sacla plan run does")
-    .option("--presets <file>", `where the page keeps presets, JSON lines (default: ${PRESETS_FILE})`);
+    .option("--presets <file>", `where the page keeps presets, JSON lines (default: ${PRESETS_FILE})`)
+    .option("--tma <file>", `user database of timing edges, as sacla tma writes it (default: ${TMA_FILE})`);
 }
 
 /** What of the settings is for the page. */
@@ -41,8 +47,9 @@ export function pageDefaults({ bl, colourMap }: Settings): PageDefaults {
 }
 
 /** @throws FILE_NOT_FOUND, BAD_ARGUMENT, BAD_TEXT */
-export async function pageOptions({ columns, experiment, defaults }: PageFiles): Promise<PageOptions> {
+export async function pageOptions({ columns, experiment, tma, defaults }: PageFiles): Promise<PageOptions> {
   return {
+    timingDb: tma ?? TMA_FILE,
     ...(defaults === undefined ? {} : { defaults }),
     ...(columns === undefined ? {} : { columns: await columnsIn(columns) }),
     ...(experiment === undefined ? {} : { experiment: await definitionIn(experiment) }),

@@ -96,7 +96,7 @@ export async function serveHere(
   io: ServingIo,
   onReady: (addresses: readonly string[]) => void,
 ): Promise<void> {
-  const { url, zmq, http, columns, experiment, plans, presets, defaults } = options;
+  const { url, zmq, http, columns, experiment, plans, presets, tma, defaults } = options;
   const { Keys, Limits, openAudit, ServerMetrics, serve: startServer, pino } = await loadServer();
   const tls = tlsFiles(options);
   const keys = options.keys === undefined ? undefined : Keys.open(options.keys);
@@ -129,7 +129,7 @@ export async function serveHere(
         ? await serveApart(
             {
               ...common,
-              page: defined({ columns, experiment, plans, presets, defaults }),
+              page: defined({ columns, experiment, plans, presets, tma, defaults }),
               url,
               folder: folder.path,
               keysFile: options.keys,

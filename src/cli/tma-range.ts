@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { SaclaError } from "../core/errors.ts";
 import type { TmaRange } from "../timing/index.ts";
 import { findRun, parseWhole, type Session } from "./command.ts";
+import { TMA_FILE } from "./page-options.ts";
 
 /** Options of every `sacla tma` command that uses the user database. */
 export interface DbOptions {
@@ -17,7 +18,7 @@ export interface RangeOptions extends DbOptions {
 }
 
 export function withDb(command: Command): Command {
-  return command.option("--db <file>", "user database, one SQLite file", "tma.sqlite");
+  return command.option("--db <file>", "user database, one SQLite file", TMA_FILE);
 }
 
 export function withRange(command: Command): Command {

@@ -3,7 +3,8 @@ import type { CallResult } from "../transport/methods.ts";
 
 type Summary = CallResult<"page.signals">["columns"][number]["summary"];
 
-const BINS = 60;
+/** Of a histogram; about the root of the number of values lies between. */
+const [LEAST_BINS, MOST_BINS] = [8, 60];
 
 /**
  * Mean, scatter and histogram of a signal, and its correlation with another signal at the same shots. A value that is
@@ -25,10 +26,11 @@ function histogramOf(numbers: Float64Array): Summary["histogram"] {
   if (numbers.length < 2) return null;
   const [low, high] = numbers.reduce(([a, b], x) => [Math.min(a, x), Math.max(b, x)], [Infinity, -Infinity]);
   if (!(high > low)) return null;
-  const counts = new Float64Array(BINS);
-  const binWidth = (high - low) / BINS;
+  const bins = Math.min(MOST_BINS, Math.max(LEAST_BINS, Math.ceil(Math.sqrt(numbers.length))));
+  const counts = new Float64Array(bins);
+  const binWidth = (high - low) / bins;
   for (const x of numbers) {
-    const bin = Math.min(BINS - 1, Math.floor((x - low) / binWidth));
+    const bin = Math.min(bins - 1, Math.floor((x - low) / binWidth));
     counts[bin] = (counts[bin] ?? 0) + 1;
   }
   return { from: low + binWidth / 2, binWidth, counts };

@@ -22,6 +22,7 @@ import { LiveSignals } from "./live-signals.ts";
 import { exportPicture } from "./picture-export.ts";
 import { type RunColumn, RunSummaries } from "./run-summaries.ts";
 import { StoredPictures } from "./stored-pictures.ts";
+import type { PageTiming } from "./timing.ts";
 
 /** Different pictures that can be looked at live at a time. */
 const MOST_SUBJECTS = 8;
@@ -53,6 +54,8 @@ export interface PageOptions {
   readonly files?: string | undefined;
   /** Makes the report of a run. @default there are none */
   readonly report?: RunReport | undefined;
+  /** The user database of the timing edges, as `sacla tma` writes it. @default none */
+  readonly timingDb?: string | undefined;
   /** @default none */
   readonly defaults?: PageDefaults | undefined;
 }
@@ -68,7 +71,14 @@ export interface PageOptions {
  *   rois: [], profile: null, after: null, waitMs: 1000 });
  */
 export function withPage(endpoint: Endpoint, options: PageOptions = {}): Endpoint {
-  const checks = { columns: any, experiment: optional(asText), files: optional(asText), report: any, defaults: any };
+  const checks = {
+    columns: any,
+    experiment: optional(asText),
+    files: optional(asText),
+    report: any,
+    timingDb: optional(asText),
+    defaults: any,
+  };
   resolveOptions("withPage", options, checks);
   return new PageEndpoint(endpoint, options);
 }
@@ -82,6 +92,8 @@ class PageEndpoint implements Endpoint {
   readonly #source: PageSource;
   readonly #stored: StoredPictures;
   readonly #summaries: RunSummaries;
+  readonly #timingDb: string | undefined;
+  #timingMade: Promise<PageTiming> | undefined;
   readonly #filesPath: string | undefined;
   readonly #report: RunReport | undefined;
   readonly #about: CallResult<"page.experiment">;
@@ -111,6 +123,8 @@ class PageEndpoint implements Endpoint {
       if (this.#report === undefined) throw new SaclaError("UNSUPPORTED", "This server makes no reports.");
       return await this.#report(params, signal);
     },
+    "page.timingChoices": async (params) => await (await this.#timing()).choices(params),
+    "page.timing": async (params) => await (await this.#timing()).edges(params),
     "page.files": async () => ({ files: [...(await this.#files().then((browser) => browser.files()))] }),
     "page.h5": async ({ file, path }) => {
       const { attributes, members, shape, ...rest } = await (await this.#files()).look(file, path);
@@ -125,7 +139,7 @@ class PageEndpoint implements Endpoint {
     },
   };
 
-  constructor(inner: Endpoint, { columns = {}, experiment, files, report, defaults = {} }: PageOptions) {
+  constructor(inner: Endpoint, { columns = {}, experiment, files, report, timingDb, defaults = {} }: PageOptions) {
     this.#inner = inner;
     this.#filesPath = files;
     this.#report = report;
@@ -134,6 +148,7 @@ class PageEndpoint implements Endpoint {
     this.#source = { db: new Db(inner), st: new St(inner), live: new Live(inner) };
     this.#stored = new StoredPictures(this.#source);
     this.#summaries = new RunSummaries(this.#source, columns);
+    this.#timingDb = timingDb;
   }
 
   async call<M extends CallMethod>(method: M, params: CallParams<M>, options?: CallOptions): Promise<CallResult<M>> {
@@ -162,12 +177,19 @@ class PageEndpoint implements Endpoint {
   async close(): Promise<void> {
     for (const pictures of this.#pictures.values()) pictures.close();
     for (const signals of this.#signals.values()) signals.close();
+    (await this.#timingMade)?.close();
     await this.#inner.close();
   }
 
   #answers(method: string): boolean {
     if (method === "page.report") return this.#report !== undefined;
     return this.#filesPath !== undefined || !/^page\.(files|h5|h5Data)$/.test(method);
+  }
+
+  /** Loaded when it is asked for first: the first picture does not wait for it. */
+  #timing(): Promise<PageTiming> {
+    this.#timingMade ??= import("./timing.ts").then((module) => new module.PageTiming(this.#source, this.#timingDb));
+    return this.#timingMade;
   }
 
   async #files(): Promise<H5Browser> {

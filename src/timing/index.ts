@@ -21,4 +21,4 @@ export {
   type FoundEdge,
 } from "./edge-finder.ts";
 export { findEdges, learnEdges, type ShotEdge, type ShotEdgesOptions, xraysBySignal } from "./shot-edges.ts";
-export { TimingDb, type TmaConfig, type TmaRange, type TmaRow } from "./user-db.ts";
+export { TimingDb, type TmaConfig, type TmaFinder, type TmaRange, type TmaRow } from "./user-db.ts";

@@ -4,7 +4,7 @@ import type { Database } from "node-sqlite3-wasm";
 import { SaclaError, show } from "../core/errors.ts";
 import { asInteger, asText } from "../core/guards.ts";
 import { TimingEdges } from "../db/index.ts";
-import type { EdgeFlag } from "./edge-finder.ts";
+import type { EdgeFinderState, EdgeFlag } from "./edge-finder.ts";
 import type { ShotEdge } from "./shot-edges.ts";
 
 /** Loaded when a database is opened: it takes time that every command would wait for. */
@@ -24,6 +24,16 @@ export interface TmaConfig {
   readonly configuration: unknown;
   /** Shots that have a row. */
   readonly shots: number;
+}
+
+/** The configuration of a TMA id that `sacla tma create` has made. */
+export interface TmaFinder {
+  readonly finder: EdgeFinderState;
+  /** Signal that tells whether X-rays came: its number is then at least `least`. */
+  readonly xrays: string;
+  readonly least: number;
+  /** The run it was learnt from. */
+  readonly run: number;
 }
 
 /** Which rows: tags from `start` to `end`, both included, of one HighTag. */

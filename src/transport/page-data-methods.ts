@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { liveMeans } from "../core/live-means.ts";
-import { beamline, bytes, count, doubles, reads, roi, run, tag, text, whole } from "./method-rows.ts";
+import { beamline, bytes, count, doubles, reads, roi, run, tag, tags, text, whole } from "./method-rows.ts";
 
 const path = v.pipe(v.string(), v.maxLength(4000));
 const index = whole(0, Number.MAX_SAFE_INTEGER);
@@ -18,6 +18,9 @@ export const liveSubject = {
   /** A shot with at least `minPixels` pixels at or above `threshold` (ADU, less the dark) is a hit. */
   hits: v.nullable(v.strictObject({ threshold: v.number(), minPixels: whole(1, 100_000_000) })),
 };
+
+/** From the least to the greatest value; `from`: the middle of the first bin. */
+export const histogramSchema = v.nullable(v.strictObject({ from: v.number(), binWidth: v.number(), counts: doubles }));
 
 const numbers = v.array(
   v.strictObject({
@@ -69,6 +72,58 @@ export const pageDataMethods = {
     v.strictObject({ bl: beamline, run, detId: text, limit: whole(1, 1_000_000) }),
     file,
     "The report of a run, as `sacla demo` writes it: one HTML file with pictures in it.",
+  ),
+  "page.timingChoices": reads(
+    v.strictObject({ bl: beamline, run: v.nullable(run) }),
+    v.strictObject({
+      /** Of a timing monitor: those whose ids begin with OPAL. */
+      cameras: v.array(text),
+      /** Of the user database of `sacla tma`, of this beamline. */
+      tma: v.array(v.strictObject({ id: count, camera: text, comment: v.string(), shots: count })),
+    }),
+    "Where timing edges of a run, or of live shots, can come from.",
+  ),
+  "page.timing": reads(
+    v.strictObject({
+      bl: beamline,
+      /** null: live shots, or the newest run of the source. */
+      run: v.nullable(run),
+      /** Found on images; or what the source, or the user database, has. */
+      from: v.picklist(["images", "source", "database"]),
+      /** Of the user database: whose edges, or what the finder has learnt. null: the finder learns from these shots. */
+      tmaId: v.nullable(count),
+      /** null: that of the TMA id. */
+      camera: v.nullable(text),
+      by: v.picklist(["fit", "derivative"]),
+      /** Whether edges with a flag are given, too. */
+      flagged: v.boolean(),
+      /** null: edges are in pixels. */
+      fsPerPixel: v.nullable(v.number()),
+      zeroPx: v.nullable(v.number()),
+    }),
+    v.strictObject({
+      tags,
+      /** NaN where there is none that can be used. */
+      edges: doubles,
+      /** Standard errors; NaN: not known. */
+      errors: doubles,
+      unit: v.picklist(["px", "fs"]),
+      usable: count,
+      /** How often each flag was. */
+      flags: v.record(v.string(), count),
+      summary: v.strictObject({
+        mean: v.nullable(v.number()),
+        /** Of one shot. */
+        standardDeviation: v.nullable(v.number()),
+        histogram: histogramSchema,
+      }),
+      /** What is being done; "": nothing more. */
+      state: v.string(),
+      /** Shots of the run; null: not known, or live. */
+      total: v.nullable(count),
+      error: v.nullable(v.string()),
+    }),
+    "Timing edges of a run or of live shots, their mean, scatter and histogram; found as long as it is asked again.",
   ),
   "page.files": reads(
     v.strictObject({}),

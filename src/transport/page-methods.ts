@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { beamline, bytes, count, doubles, reads, roi, run, tag, tags, text, whole } from "./method-rows.ts";
-import { liveSubject, pageDataMethods } from "./page-data-methods.ts";
+import { histogramSchema, liveSubject, pageDataMethods } from "./page-data-methods.ts";
 import { isPresetMethod, type presetMethods } from "./preset-methods.ts";
 import { isScanMethod, type scanMethods } from "./scan-methods.ts";
 
@@ -130,8 +130,7 @@ const summary = v.strictObject({
   mean: v.nullable(v.number()),
   /** Of one shot; null with fewer than two. */
   standardDeviation: v.nullable(v.number()),
-  /** From the least to the greatest value. */
-  histogram: v.nullable(v.strictObject({ from: v.number(), binWidth: v.number(), counts: doubles })),
+  histogram: histogramSchema,
   /** With `against`, over the shots that have both: Pearson's coefficient and its standard error. */
   correlation: v.nullable(v.strictObject({ r: v.number(), error: v.number(), shots: count })),
 });

@@ -12,7 +12,7 @@ const main = join(src, "cli/main.ts");
 /** Programs of the command line's threads and processes, and itself. */
 const commandLine = [
   ...["cli/main", "cli/control-thread", "cli/reading-process", "cli/scan-process"],
-  "reduce/engine/part-worker",
+  ...["reduce/engine/part-worker", "page/edge-thread"],
 ].map((name) => join(src, `${name}.ts`));
 
 /**

@@ -32,7 +32,7 @@ const allowed: Record<string, readonly string[]> = {
   facility: ["core", "files", "transport", "source", "st", "ec", "optics"],
   scan: ["core", "files", "transport", "plot", "db", "st", "ec", "optics"],
   server: ["core", "files", "transport", "live"],
-  page: ["core", "transport", "plot", "db", "st", "ip", "live", "reduce", "hdf5"],
+  page: ["core", "transport", "plot", "db", "st", "ip", "live", "reduce", "hdf5", "timing"],
   batch: ["core", "files", "transport", "db", "st", "ip", "reduce", "hdf5"],
   // The files directly in src: connect.ts puts the modules together, index.ts names what users import.
   "": ["core", "transport", "ip", "plot", "db", "st", "live", "ec", "reduce", "hdf5", "facility", "scan"],

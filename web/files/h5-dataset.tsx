@@ -1,9 +1,19 @@
-import { HeatmapVis, useDomain } from "@h5web/lib";
+import {
+  DefaultInteractions,
+  HeatmapMesh,
+  ResetZoomButton,
+  ScaleType,
+  TooltipMesh,
+  useDomain,
+  VisCanvas,
+} from "@h5web/lib";
 import ndarray from "ndarray";
 import { useMemo } from "react";
 import type { CallParams, CallResult } from "../../src/transport/methods.ts";
 import { short } from "../live/picture-view.tsx";
+import { ColourBar } from "../plots/colour-bar.tsx";
 import { Curve } from "../plots/curve.tsx";
+import { tickText } from "../plots/ticks.ts";
 import { ask } from "../server/connection.ts";
 import { go, usePlace } from "../server/location.ts";
 import { useAsked } from "../server/use-poll.ts";
@@ -142,20 +152,34 @@ function Values({
 
 function Picture({ data: { shape, values, step } }: { readonly data: Data }) {
   const array = useMemo(() => ndarray(Float32Array.from(values), [...shape]), [values, shape]);
-  const domain = useDomain(array);
-  const at = (length: number): number[] => Array.from({ length: length + 1 }, (_, i) => i * step);
+  const domain = useDomain(array) ?? [0, 1];
+  const [rows, columns] = shape;
   return (
     <figure className="picture h5-picture" data-keep-canvas-colors aria-label="picture">
-      <HeatmapVis
-        dataArray={array}
-        domain={domain}
-        colorMap="Viridis"
+      <VisCanvas
         aspect="equal"
-        showGrid={false}
-        flipYAxis
-        abscissaParams={{ label: "column", value: at(shape[1]) }}
-        ordinateParams={{ label: "row", value: at(shape[0]) }}
-      />
+        abscissaConfig={{ visDomain: [0, columns * step], label: "column", formatTick: tickText }}
+        ordinateConfig={{ visDomain: [0, rows * step], label: "row", flip: true, formatTick: tickText }}
+      >
+        <DefaultInteractions />
+        <ResetZoomButton />
+        <TooltipMesh
+          guides="both"
+          renderTooltip={(x, y) => {
+            const [row, column] = [Math.floor(y / step), Math.floor(x / step)];
+            const value = row < 0 || column < 0 || row >= rows || column >= columns ? null : array.get(row, column);
+            return value === null ? null : `row ${row * step}, column ${column * step}: ${short(value)}`;
+          }}
+        />
+        <HeatmapMesh
+          values={array}
+          domain={domain}
+          scaleType={ScaleType.Linear}
+          colorMap="Viridis"
+          scale={[1, -1, 1]}
+        />
+      </VisCanvas>
+      <ColourBar domain={domain} scale="linear" colourMap="Viridis" />
     </figure>
   );
 }

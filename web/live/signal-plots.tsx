@@ -34,7 +34,7 @@ export const SignalPlots = memo(function SignalPlots({ bl }: { bl: number }) {
   const chosen = params.get("signals")?.split("~").filter(Boolean) ?? [`xfel_bl_${bl}_tc_bm_1_pd/charge`];
   const versus = params.get("versus") ?? "";
   const { series, error } = useSeries(bl, chosen, chosen.includes(versus) ? versus : null);
-  const newest = series.times.at(-1) ?? 0;
+  const newest = (versus === "tag" ? series.tags : series.times).at(-1) ?? 0;
   const isHistogram = versus === "histogram";
   const columns = series.columns.map((column) => ({ ...column, shown: prefixed(column.values, column.unit) }));
   const against = columns.find(({ equipId }) => equipId === versus);
@@ -59,11 +59,13 @@ export const SignalPlots = memo(function SignalPlots({ bl }: { bl: number }) {
           <Curve
             key={equipId}
             title={`${equipId}: ${summaryText(summary, unit)}`}
-            x={against?.shown.values ?? (versus === "tag" ? series.tags : series.times.map((time) => time - newest))}
+            x={against?.shown.values ?? (versus === "tag" ? series.tags : series.times).map((at) => at - newest)}
             y={shown.values}
             xLabel={
               against === undefined
-                ? versus || "s before the newest shot"
+                ? versus === "tag"
+                  ? `tag − ${newest}`
+                  : "s before the newest shot"
                 : `${against.equipId} / ${against.shown.unit}`
             }
             yLabel={shown.unit === "" ? "value" : shown.unit}
@@ -117,6 +119,7 @@ function histogramOf({ histogram }: Summary, unit: string) {
     xLabel: shown === "" ? "value" : shown,
     yLabel: "shots",
     isPoints: false,
+    isSteps: true,
   };
 }
 

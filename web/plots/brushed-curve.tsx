@@ -12,6 +12,7 @@ import {
 import { useMemo } from "react";
 import { Points } from "./curve.tsx";
 import { DisposeUnused } from "./dispose-unused.tsx";
+import { tickText } from "./ticks.ts";
 
 interface Props {
   readonly title: string;
@@ -38,8 +39,8 @@ export function BrushedCurve({ title, x, y, xLabel, yLabel, onRange }: Props) {
         <p role="status">no shot has a number</p>
       ) : (
         <VisCanvas
-          abscissaConfig={{ visDomain: range, showGrid: true, label: xLabel }}
-          ordinateConfig={{ visDomain: domain, showGrid: true, label: yLabel }}
+          abscissaConfig={{ visDomain: range, showGrid: true, label: xLabel, formatTick: tickText }}
+          ordinateConfig={{ visDomain: domain, showGrid: true, label: yLabel, formatTick: tickText }}
         >
           <Pan />
           <Zoom />

@@ -1,7 +1,24 @@
-import { GlyphsGeometry, LineVis, ScaleType, useDomain, useUpdateGeometry, useVisCanvasContext } from "@h5web/lib";
+import {
+  DefaultInteractions,
+  ErrorBars,
+  extendDomain,
+  GlyphsGeometry,
+  Interpolation,
+  Line,
+  ResetZoomButton,
+  ScaleType,
+  TooltipMesh,
+  useAxisDomain,
+  useDomain,
+  useUpdateGeometry,
+  useValueToIndexScale,
+  useVisCanvasContext,
+  VisCanvas,
+} from "@h5web/lib";
 import ndarray from "ndarray";
 import { useMemo } from "react";
 import { DisposeUnused } from "./dispose-unused.tsx";
+import { logTickText, tickText } from "./ticks.ts";
 
 interface Props {
   readonly title: string;
@@ -12,51 +29,97 @@ interface Props {
   readonly yLabel: string;
   readonly isLog?: boolean;
   readonly isPoints?: boolean;
+  /** Drawn as steps: the counts of a histogram with wide bins. */
+  readonly isSteps?: boolean;
   /** A second curve over the same x: a fit. */
   readonly fit?: { readonly label: string; readonly y: Float64Array };
 }
 
+const COLOUR = "#5ec8d8";
+const FIT_COLOUR = "#ff9f43";
+
 /** One curve with its axes, its unit and, where there are, its error bars. */
-export function Curve({ title, x, y, error, xLabel, yLabel, isLog, isPoints, fit }: Props) {
+export function Curve(props: Props) {
+  const { title, y, error, isLog } = props;
   const data = useMemo(() => ndarray(y), [y]);
   const errors = useMemo(() => (error === undefined ? undefined : ndarray(error)), [error]);
-  const auxiliaries = useMemo(() => (fit === undefined ? [] : [{ label: fit.label, array: ndarray(fit.y) }]), [fit]);
   const scaleType = isLog === true ? ScaleType.Log : ScaleType.Linear;
   const found = useDomain(data, { scaleType, ...(errors === undefined ? {} : { errors }) });
-  const abscissas = useMemo(() => Array.from(x), [x]);
-  const isEmpty = y.length < 2 || found === undefined;
-  const domain: [number, number] | undefined =
-    found !== undefined && found[0] === found[1] ? [found[0] - 0.5, found[1] + 0.5] : found;
   return (
     <figure className="curve" aria-label={title}>
       <figcaption>{title}</figcaption>
-      {isEmpty ? (
+      {y.length < 2 || found === undefined ? (
         <p role="status">no values yet</p>
       ) : (
-        <LineVis
-          dataArray={data}
-          domain={domain}
-          scaleType={scaleType}
-          visible={isPoints !== true}
-          {...(isPoints === true
-            ? { renderTooltip: ({ xi }: { xi: number }) => <>{pointText(abscissas[xi], y[xi])}</> }
-            : {})}
-          showGrid
-          abscissaParams={{ label: xLabel, value: abscissas }}
-          ordinateLabel={yLabel}
-          {...(errors === undefined ? {} : { errorsArray: errors, showErrors: true })}
-          auxiliaries={auxiliaries}
-        >
-          {isPoints === true ? <Points x={abscissas} y={y} /> : null}
-          <DisposeUnused />
-        </LineVis>
+        <Drawn {...props} domain={found[0] === found[1] ? [found[0] - 0.5, found[1] + 0.5] : found} />
       )}
     </figure>
   );
 }
 
-function pointText(x: number | undefined, y: number | undefined): string {
-  return `${x?.toPrecision(6)}: ${y?.toPrecision(6)}`;
+function Drawn({
+  x,
+  y,
+  error,
+  xLabel,
+  yLabel,
+  isLog,
+  isPoints,
+  isSteps,
+  fit,
+  domain,
+}: Props & { domain: [number, number] }) {
+  const scaleType = isLog === true ? ScaleType.Log : ScaleType.Linear;
+  const abscissas = useMemo(() => Array.from(x), [x]);
+  const [low, high] = domain;
+  const visDomain = useMemo(() => extendDomain([low, high], 0.05, scaleType), [low, high, scaleType]);
+  const indexOf = useValueToIndexScale(abscissas, true);
+  return (
+    <VisCanvas
+      abscissaConfig={{
+        visDomain: useAxisDomain(abscissas, { extensionFactor: 0.01 }) ?? [0, 1],
+        showGrid: true,
+        label: xLabel,
+        formatTick: tickText,
+      }}
+      ordinateConfig={{
+        visDomain,
+        showGrid: true,
+        scaleType,
+        label: yLabel,
+        formatTick: isLog === true ? logTickText : tickText,
+      }}
+    >
+      <DefaultInteractions />
+      <ResetZoomButton />
+      <TooltipMesh
+        guides="vertical"
+        renderTooltip={(at) => {
+          const i = indexOf(at);
+          const fitted = fit === undefined ? "" : `, ${fit.label} ${pointText(fit.y[i])}`;
+          const wrong = error === undefined ? "" : ` ± ${pointText(error[i])}`;
+          return `${pointText(abscissas[i])}: ${pointText(y[i])}${wrong}${fitted}`;
+        }}
+      />
+      {isPoints === true ? (
+        <Points x={abscissas} y={y} />
+      ) : (
+        <Line
+          abscissas={abscissas}
+          ordinates={y}
+          color={COLOUR}
+          interpolation={isSteps === true ? Interpolation.Constant : Interpolation.Linear}
+        />
+      )}
+      {error === undefined ? null : <ErrorBars abscissas={abscissas} ordinates={y} errors={error} color={COLOUR} />}
+      {fit === undefined ? null : <Line abscissas={abscissas} ordinates={fit.y} color={FIT_COLOUR} />}
+      <DisposeUnused />
+    </VisCanvas>
+  );
+}
+
+function pointText(value: number | undefined): string {
+  return value === undefined || !Number.isFinite(value) ? "–" : tickText(Number(value.toPrecision(6)));
 }
 
 /**
@@ -72,7 +135,7 @@ export function Points({ x, y }: { x: number[]; y: Float64Array }) {
   useUpdateGeometry(geometry);
   return (
     <points geometry={geometry}>
-      <pointsMaterial color="#5ec8d8" size={4} sizeAttenuation={false} />
+      <pointsMaterial color={COLOUR} size={4} sizeAttenuation={false} />
     </points>
   );
 }

@@ -5,6 +5,7 @@ import { Vector3 } from "three";
 import type { CallResult } from "../../src/transport/methods.ts";
 import { NO_DATA, TOP_LEVEL } from "../live/limits.ts";
 import type { ColourMap, Scale } from "../live/look.ts";
+import { scaled } from "./scales.ts";
 
 type Picture = CallResult<"page.picture">["picture"];
 
@@ -96,20 +97,6 @@ function coloursOfLevels(
   table[NO_DATA] = NO_DATA_COLOUR;
   return table;
 }
-
-/** Each scale, its inverse, and the least value that it has. */
-const scaled: Readonly<
-  Record<Scale, { to(value: number): number; from(place: number): number; readonly least: number | null }>
-> = {
-  linear: { to: (value) => value, from: (place) => place, least: null },
-  log: { to: Math.log, from: Math.exp, least: 1e-300 },
-  sqrt: { to: Math.sqrt, from: (place) => place ** 2, least: 0 },
-  symlog: {
-    to: (value) => Math.sign(value) * Math.log1p(Math.abs(value)),
-    from: (place) => Math.sign(place) * Math.expm1(Math.abs(place)),
-    least: null,
-  },
-};
 
 function coloursOf(colourMap: ColourMap): Uint32Array {
   return Uint32Array.from({ length: COLOURS }, (_, i) => rgba(partsOf(INTERPOLATORS[colourMap](i / (COLOURS - 1)))));

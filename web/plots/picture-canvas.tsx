@@ -1,9 +1,7 @@
 import {
-  ColorBar,
   DataToHtml,
   Pan,
   ResetZoomButton,
-  ScaleType,
   SelectionTool,
   SelectToZoom,
   SvgElement,
@@ -21,16 +19,11 @@ import type { CallResult } from "../../src/transport/methods.ts";
 import type { Limits } from "../live/limits.ts";
 import type { ColourMap, Scale } from "../live/look.ts";
 import { BeamRings, type Rings } from "./beam-rings.tsx";
+import { ColourBar } from "./colour-bar.tsx";
 import { HeatMap } from "./heat-map.tsx";
+import { tickText } from "./ticks.ts";
 
 type Picture = CallResult<"page.picture">["picture"];
-
-const scaleTypes = {
-  linear: ScaleType.Linear,
-  log: ScaleType.Log,
-  sqrt: ScaleType.Sqrt,
-  symlog: ScaleType.SymLog,
-} as const;
 
 /** Colours of the rectangles, on the picture and in the table. */
 export const roiColours = ["#ff9f43", "#54e0a0", "#ff6b9d", "#7fb3ff", "#ffe066", "#c792ea", "#5ec8d8", "#f08080"];
@@ -52,24 +45,27 @@ interface Props {
   readonly onPoint: (row: number, column: number) => void;
 }
 
-/** Pixels are counted, not written as 1e+3. */
-function formatTick(pixel: number): string {
-  return String(Number(pixel.toFixed(3)));
-}
-
 /** A picture with its colours, to zoom (wheel, Ctrl+drag), move (drag) and mark rectangles on (Shift+drag). */
 export const PictureCanvas = memo(function PictureCanvas(props: Props) {
   const { picture, limits, colourMap, scale } = props;
   const [rows, columns] = picture.size;
   const { low, high } = limits;
   const domain = useMemo((): [number, number] => [low, high], [low, high]);
-  const scaleType = scaleTypes[scale];
   return (
     <figure className="picture" data-keep-canvas-colors>
       <VisCanvas
         aspect="equal"
-        abscissaConfig={{ visDomain: useMemo(() => [0, columns], [columns]), label: "column / pixel", formatTick }}
-        ordinateConfig={{ visDomain: useMemo(() => [0, rows], [rows]), label: "row / pixel", flip: true, formatTick }}
+        abscissaConfig={{
+          visDomain: useMemo(() => [0, columns], [columns]),
+          label: "column / pixel",
+          formatTick: tickText,
+        }}
+        ordinateConfig={{
+          visDomain: useMemo(() => [0, rows], [rows]),
+          label: "row / pixel",
+          flip: true,
+          formatTick: tickText,
+        }}
       >
         <Pan />
         <Zoom />
@@ -96,7 +92,7 @@ export const PictureCanvas = memo(function PictureCanvas(props: Props) {
           )}
         </SelectionTool>
       </VisCanvas>
-      <ColorBar domain={domain} scaleType={scaleType} colorMap={colourMap} invertColorMap={false} />
+      <ColourBar domain={domain} scale={scale} colourMap={colourMap} />
     </figure>
   );
 });

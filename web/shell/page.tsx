@@ -8,6 +8,7 @@ import { ask, ec, logOut, readSession, type Session } from "../server/connection
 import { go, setHome, usePlace } from "../server/location.ts";
 import { textOf, useAsked, usePoll } from "../server/use-poll.ts";
 import { SteerPanel } from "../steer/steer-panel.tsx";
+import { TimingPanel } from "../timing/timing-panel.tsx";
 import { HealthBar } from "./health-bar.tsx";
 import { LayoutMenu } from "./layout-menu.tsx";
 import { Login } from "./login.tsx";
@@ -24,6 +25,7 @@ export interface PanelProps {
 const panels: Readonly<Record<string, { readonly title: string; readonly Panel: ComponentType<PanelProps> }>> = {
   live: { title: "Live", Panel: LivePanel },
   runs: { title: "Runs", Panel: RunsPanel },
+  timing: { title: "Timing", Panel: TimingPanel },
   files: { title: "Files", Panel: FilesPanel },
   steer: { title: "Steer", Panel: SteerPanel },
   requests: { title: "Requests", Panel: RequestsPanel },

@@ -7,11 +7,11 @@ import { textTable } from "../../plot/text.ts";
 import {
   calibrateTiming,
   EdgeFinder,
-  type EdgeFinderState,
   findEdges,
   learnEdges,
   type ShotEdge,
   TimingDb,
+  type TmaFinder,
   xraysBySignal,
 } from "../../timing/index.ts";
 import {
@@ -35,14 +35,6 @@ interface CreateOptions extends DbOptions {
   readonly least: number;
   readonly axis: "columns" | "rows";
   readonly comment?: string;
-}
-
-/** What belongs to a TMA id besides what the finder learnt. */
-interface Configuration {
-  readonly finder: EdgeFinderState;
-  readonly xrays: string;
-  readonly least: number;
-  readonly run: number;
 }
 
 /** Rows written at once: an analysis that is broken off keeps what it has written. */
@@ -114,7 +106,7 @@ function addCreate(group: Command, io: Io): void {
       );
       const { summary } = finder;
       using db = TimingDb.open(options.db, true);
-      const configuration: Configuration = { finder: finder.toJSON(), xrays, least, run: run.number };
+      const configuration: TmaFinder = { finder: finder.toJSON(), xrays, least, run: run.number };
       const id = db.create({ bl: run.bl, camera, comment, configuration });
       const fringes = summary.fringePeriodsPx.map((period) => period.toFixed(1)).join(", ");
       return {
@@ -140,7 +132,7 @@ function addRun(group: Command, io: Io): void {
     async (session, options, [id, number]) => {
       using db = TimingDb.open(options.db);
       const { camera, configuration } = db.config(id);
-      const { finder: state, xrays, least } = configuration as Configuration;
+      const { finder: state, xrays, least } = configuration as TmaFinder;
       const run = await findRun(session, number);
       const finder = EdgeFinder.fromJSON(state);
       const shots = shotsOf(session, run, camera, [xrays]);

@@ -38,7 +38,7 @@ export const view: AddCommand = (program, io) => {
     .action(async (source: string | undefined, options: Options) => {
       const settings = readSettings(io, source).values;
       const url = source ?? settings.url ?? "sim:";
-      const { keys, audit, port, columns, plans, presets } = options;
+      const { keys, audit, port, columns, plans, presets, tma } = options;
       const { bl = DEFAULT_BEAMLINE } = settings;
       const experiment = options.experiment ?? settings.experiment;
       const show = async (at: number): Promise<void> =>
@@ -54,7 +54,7 @@ export const view: AddCommand = (program, io) => {
             karaboSignal: [],
             isPage: true,
             json: options.json === true,
-            ...defined({ keys, audit, columns, experiment, plans, presets }),
+            ...defined({ keys, audit, columns, experiment, plans, presets, tma }),
           },
           io,
           ([address]) => {

@@ -7,6 +7,7 @@ import { PumpedMeans } from "../../../src/page/pumped-means.ts";
 import { RadialScale } from "../../../src/page/radial-scale.ts";
 import { signalSummary } from "../../../src/page/signal-summary.ts";
 import { normalised, radiusToQ, reduce, shotsFrom, variance } from "../../../src/reduce/index.ts";
+import { logTickText, tickText } from "../../../web/plots/ticks.ts";
 import { scanCsv } from "../../../web/scans/scan-csv.ts";
 
 describe("RadialScale", () => {
@@ -57,7 +58,7 @@ describe("signalSummary", () => {
     expect([complete, mean, standardDeviation]).toEqual([0.8, 3, Math.sqrt(14 / 3)]);
     expect(histogram?.counts.reduce((sum, n) => sum + n, 0)).toBe(4);
     expect([histogram?.counts[0], histogram?.counts.at(-1)]).toEqual([1, 1]);
-    expect(histogram?.from).toBeCloseTo(1 + 5 / 120, 12);
+    expect(histogram?.from).toBeCloseTo(1 + 5 / 16, 12);
     expect(signalSummary(new Float64Array(0), null)).toMatchObject({ complete: null, mean: null, histogram: null });
   });
 
@@ -169,4 +170,37 @@ it("scanCsv has the columns of sacla scan --csv, with units and empty cells wher
     "-1,9,9,5,0.5,,",
     "1,8,9,5,,,",
   ]);
+});
+
+describe("ticks of axes", () => {
+  const texts = (format: typeof tickText, ...values: number[]): string[] =>
+    values.map((value, i) =>
+      format(
+        value,
+        i,
+        values.map((one) => ({ value: one })),
+      ),
+    );
+
+  it("have one SI prefix, and as many digits as tell them apart; never 1e+5", () => {
+    expect(texts(tickText, 0, 50_000, 100_000)).toEqual(["0", "50k", "100k"]);
+    expect(texts(tickText, -2000, 0, 2000)).toEqual(["−2000", "0", "2000"]);
+    expect(texts(tickText, 123_456_000, 123_456_010)).toEqual(["123.456M", "123.45601M"]);
+    expect(texts(tickText, 0.1, 0.2, 0.3)).toEqual(["0.1", "0.2", "0.3"]);
+    expect(texts(tickText, 0.00002, 0.00004)).toEqual(["2×10⁻⁵", "4×10⁻⁵"]);
+  });
+
+  it("of a logarithmic axis are the powers of ten where there are many", () => {
+    const decade = [1, 2, 3, 4, 5, 6, 7, 8, 9];
+    const all = [1, 10, 100, 1e3, 1e4, 1e5].flatMap((ten) => decade.map((one) => ten * one));
+    expect(texts(logTickText, ...all).filter((text) => text !== "")).toEqual([
+      "1",
+      "10",
+      "100",
+      "1000",
+      "10000",
+      "100k",
+    ]);
+    expect(texts(logTickText, 20, 30, 40)).toEqual(["20", "30", "40"]);
+  });
 });
