@@ -3,6 +3,7 @@ import type { Roi } from "../../src/core/roi.ts";
 import { plainTime } from "../../src/core/time-text.ts";
 import type { CallParams, CallResult } from "../../src/transport/methods.ts";
 import { PictureCanvas, roiColours } from "../plots/picture-canvas.tsx";
+import { useStable } from "../plots/use-stable.ts";
 import { ask } from "../server/connection.ts";
 import { useHealth } from "../server/health.ts";
 import { go } from "../server/location.ts";
@@ -16,13 +17,15 @@ type Frame = CallResult<"page.picture">;
 /** The mouse rests for so long before the server is asked what is under it. */
 const PIXEL_MS = 80;
 
-const [LEAST_SIDE, USUAL_SIDE, MOST_SIDE] = [200, 640, 1200];
+/** Points across that are asked for: few sizes, so that windows of somewhat different sizes are sent the same picture. */
+const SIDES = [200, 400, 600, 800, 1200];
+const USUAL_SIDE = 600;
 
-/** Points of the screen that a picture has, across; those of a usual one before it is there. */
+/** About as many points as a picture has on the screen, across; those of a usual one before it is there. */
 export function pictureSide(): number {
   const frame = document.querySelector(".picture");
-  const size = frame === null ? USUAL_SIDE : Math.max(frame.clientWidth, frame.clientHeight);
-  return Math.min(MOST_SIDE, Math.max(LEAST_SIDE, Math.round(size * window.devicePixelRatio)));
+  const size = frame === null ? USUAL_SIDE : Math.max(frame.clientWidth, frame.clientHeight) * window.devicePixelRatio;
+  return SIDES.reduce((best, side) => (Math.abs(side - size) < Math.abs(best - size) ? side : best));
 }
 
 interface Props {
@@ -225,13 +228,6 @@ function RoiTable({ frame, look }: Pick<Props, "frame" | "look">) {
 
 function keyOf({ rows, columns }: Roi): string {
   return `${rows} ${columns}`;
-}
-
-/** The same object as long as the key is the same. */
-function useStable<T>(value: T, key: string | null): T {
-  const kept = useRef({ value, key });
-  if (kept.current.key !== key) kept.current = { value, key };
-  return kept.current.value;
 }
 
 /** The last value that has not changed for a moment. */

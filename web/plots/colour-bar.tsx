@@ -1,6 +1,6 @@
 import { INTERPOLATORS } from "@h5web/lib";
 import { ticks } from "d3-array";
-import { useMemo } from "react";
+import { memo, useMemo } from "react";
 import type { ColourMap, Scale } from "../live/look.ts";
 import { scaled } from "./scales.ts";
 import { logTickText, tickText } from "./ticks.ts";
@@ -12,7 +12,7 @@ const TICKS = 8;
 const NEAR = 0.045;
 
 /** What the colours of a picture mean. That of @h5web/lib writes 1e+3, and cannot be told otherwise. */
-export function ColourBar({
+export const ColourBar = memo(function ColourBar({
   domain,
   scale,
   colourMap,
@@ -41,7 +41,7 @@ export function ColourBar({
       ))}
     </div>
   );
-}
+});
 
 function isApart({ place }: { readonly place: number }, i: number, all: readonly { readonly place: number }[]) {
   return i === 0 || place - (all[i - 1]?.place ?? -1) > NEAR;

@@ -51,10 +51,16 @@ export function Curve(props: Props) {
       {y.length < 2 || found === undefined ? (
         <p role="status">no values yet</p>
       ) : (
-        <Drawn {...props} domain={found[0] === found[1] ? [found[0] - 0.5, found[1] + 0.5] : found} />
+        <Drawn {...props} domain={rangeOf(found, props.isSteps === true)} />
       )}
     </figure>
   );
+}
+
+/** What an axis shows of values: not nothing, and counts from 0 on. */
+function rangeOf([low, high]: readonly [number, number], isCounts: boolean): [number, number] {
+  if (isCounts) return [0, Math.max(1, high)];
+  return low === high ? [low - 0.5, high + 0.5] : [low, high];
 }
 
 function Drawn({

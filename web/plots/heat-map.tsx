@@ -9,33 +9,25 @@ import { scaled } from "./scales.ts";
 
 type Picture = CallResult<"page.picture">["picture"];
 
-interface Props {
-  readonly picture: Picture;
-  readonly domain: readonly [number, number];
-  readonly scale: Scale;
-  readonly colourMap: ColourMap;
-}
-
 const COLOURS = 256;
 /** What is shown where there are no data: #1b232d. */
 const NO_DATA_COLOUR = rgba([0x1b, 0x23, 0x2d]);
 
 /**
- * The levels of a picture in colours, at their place in the whole picture, under what @h5web/lib draws. Not as its
- * HeatmapMesh: without a graphics card WebGL takes several times as long.
+ * A canvas with the levels of a picture in colours. Not as HeatmapMesh of @h5web/lib: without a graphics card WebGL takes
+ * several times as long.
  */
-export function HeatMap({ picture, domain, scale, colourMap }: Props) {
-  const { shown, shape, step } = picture;
-  const [rows, columns] = shape;
-  const above = useThree((state) => state.gl.domElement);
+export function useLevels(
+  picture: Picture,
+  domain: readonly [number, number],
+  scale: Scale,
+  colourMap: ColourMap,
+): HTMLCanvasElement {
+  const [rows, columns] = picture.shape;
   const [canvas] = useState(() => document.createElement("canvas"));
   const colours = useMemo(() => coloursOf(colourMap), [colourMap]);
-  useLayoutEffect(() => {
-    canvas.className = "levels";
-    above.before(canvas);
-    return () => canvas.remove();
-  }, [canvas, above]);
   const pixels = useMemo(() => {
+    canvas.className = "levels";
     canvas.width = columns;
     canvas.height = rows;
     return new ImageData(columns, rows);
@@ -47,14 +39,32 @@ export function HeatMap({ picture, domain, scale, colourMap }: Props) {
     for (let i = 0; i < out.length; i++) out[i] = table[levels[i] ?? NO_DATA] ?? 0;
     canvas.getContext("2d", { alpha: false })?.putImageData(pixels, 0, 0);
   }, [canvas, pixels, picture, domain, scale, colours]);
-  const points = useMemo(
-    (): [Vector3, Vector3] => [
-      new Vector3(shown.columns[0], shown.rows[0]),
-      // The last block may stand for fewer pixels than it has room for.
-      new Vector3(shown.columns[0] + columns * step, shown.rows[0] + rows * step),
-    ],
-    [shown.columns[0], shown.rows[0], columns, rows, step],
-  );
+  return canvas;
+}
+
+/** Where a part that is shown lies in the whole picture, in its pixels. */
+export interface PartPlace {
+  readonly rows: readonly [number, number];
+  readonly columns: readonly [number, number];
+}
+
+export function placeOf({ shown, shape, step }: Picture): PartPlace {
+  const [row, column] = [shown.rows[0], shown.columns[0]];
+  // The last block may stand for fewer pixels than it has room for.
+  return { rows: [row, row + shape[0] * step], columns: [column, column + shape[1] * step] };
+}
+
+/** Such a canvas at its place in the whole picture, under what @h5web/lib draws. */
+export function HeatMap({ canvas, place }: { readonly canvas: HTMLCanvasElement; readonly place: PartPlace }) {
+  const above = useThree((state) => state.gl.domElement);
+  useLayoutEffect(() => {
+    above.before(canvas);
+    return () => canvas.remove();
+  }, [canvas, above]);
+  const points = useMemo((): [Vector3, Vector3] => {
+    const { rows, columns } = place;
+    return [new Vector3(columns[0], rows[0]), new Vector3(columns[1], rows[1])];
+  }, [place]);
   return (
     <DataToHtml points={points}>
       {(start, end) => <Place canvas={canvas} place={[start.x, start.y, end.x - start.x, end.y - start.y]} />}

@@ -20,8 +20,9 @@ import type { Limits } from "../live/limits.ts";
 import type { ColourMap, Scale } from "../live/look.ts";
 import { BeamRings, type Rings } from "./beam-rings.tsx";
 import { ColourBar } from "./colour-bar.tsx";
-import { HeatMap } from "./heat-map.tsx";
+import { HeatMap, type PartPlace, placeOf, useLevels } from "./heat-map.tsx";
 import { tickText } from "./ticks.ts";
+import { useStable } from "./use-stable.ts";
 
 type Picture = CallResult<"page.picture">["picture"];
 
@@ -47,53 +48,77 @@ interface Props {
 
 /** A picture with its colours, to zoom (wheel, Ctrl+drag), move (drag) and mark rectangles on (Shift+drag). */
 export const PictureCanvas = memo(function PictureCanvas(props: Props) {
-  const { picture, limits, colourMap, scale } = props;
+  const { picture, limits, colourMap, scale, rings, ...rest } = props;
   const [rows, columns] = picture.size;
   const { low, high } = limits;
   const domain = useMemo((): [number, number] => [low, high], [low, high]);
+  const canvas = useLevels(picture, domain, scale, colourMap);
   return (
     <figure className="picture" data-keep-canvas-colors>
-      <VisCanvas
-        aspect="equal"
-        abscissaConfig={{
-          visDomain: useMemo(() => [0, columns], [columns]),
-          label: "column / pixel",
-          formatTick: tickText,
-        }}
-        ordinateConfig={{
-          visDomain: useMemo(() => [0, rows], [rows]),
-          label: "row / pixel",
-          flip: true,
-          formatTick: tickText,
-        }}
-      >
-        <Pan />
-        <Zoom />
-        <SelectToZoom modifierKey="Control" />
-        <ResetZoomButton />
-        <HeatMap picture={picture} domain={domain} scale={scale} colourMap={colourMap} />
-        <Pointer onPoint={props.onPoint} />
-        <Seen size={picture.size} onRegion={props.onRegion} />
-        {props.rois.map((roi, i) => (
-          <Rectangle key={`${roi.rows} ${roi.columns}`} roi={roi} colour={roiColours[i] ?? "#fff"} />
-        ))}
-        {props.rings === null || picture.beam === null ? null : <BeamRings rings={props.rings} beam={picture.beam} />}
-        <SelectionTool
-          modifierKey="Shift"
-          onValidSelection={({ data: [start, end] }) => {
-            const roi = roiOf(start, end, picture.size);
-            if (roi !== null) props.onRoi(roi);
-          }}
-        >
-          {({ html }) => (
-            <SvgElement>
-              <SvgRect coords={html} stroke="#fff" fill="#fff3" />
-            </SvgElement>
-          )}
-        </SelectionTool>
-      </VisCanvas>
+      <Plot
+        {...rest}
+        rows={rows}
+        columns={columns}
+        canvas={canvas}
+        place={useStable(placeOf(picture))}
+        beam={useStable(picture.beam)}
+        rings={useStable(rings)}
+      />
       <ColourBar domain={domain} scale={scale} colourMap={colourMap} />
     </figure>
+  );
+});
+
+interface PlotProps extends Pick<Props, "rois" | "rings" | "onRoi" | "onRegion" | "onPoint"> {
+  readonly rows: number;
+  readonly columns: number;
+  readonly canvas: HTMLCanvasElement;
+  readonly place: PartPlace;
+  readonly beam: Picture["beam"];
+}
+
+/** Axes, and what is drawn over a picture: as it is when a newer picture comes, for to draw it anew takes the longest. */
+const Plot = memo(function Plot({ rows, columns, canvas, place, beam, rings, rois, ...tell }: PlotProps) {
+  return (
+    <VisCanvas
+      aspect="equal"
+      abscissaConfig={{
+        visDomain: useMemo(() => [0, columns], [columns]),
+        label: "column / pixel",
+        formatTick: tickText,
+      }}
+      ordinateConfig={{
+        visDomain: useMemo(() => [0, rows], [rows]),
+        label: "row / pixel",
+        flip: true,
+        formatTick: tickText,
+      }}
+    >
+      <Pan />
+      <Zoom />
+      <SelectToZoom modifierKey="Control" />
+      <ResetZoomButton />
+      <HeatMap canvas={canvas} place={place} />
+      <Pointer onPoint={tell.onPoint} />
+      <Seen rows={rows} columns={columns} onRegion={tell.onRegion} />
+      {rois.map((roi, i) => (
+        <Rectangle key={`${roi.rows} ${roi.columns}`} roi={roi} colour={roiColours[i] ?? "#fff"} />
+      ))}
+      {rings === null || beam === null ? null : <BeamRings rings={rings} beam={beam} />}
+      <SelectionTool
+        modifierKey="Shift"
+        onValidSelection={({ data: [start, end] }) => {
+          const roi = roiOf(start, end, [rows, columns]);
+          if (roi !== null) tell.onRoi(roi);
+        }}
+      >
+        {({ html }) => (
+          <SvgElement>
+            <SvgRect coords={html} stroke="#fff" fill="#fff3" />
+          </SvgElement>
+        )}
+      </SelectionTool>
+    </VisCanvas>
   );
 });
 
@@ -105,7 +130,7 @@ function Pointer({ onPoint }: Pick<Props, "onPoint">) {
 }
 
 /** Tells which part is seen, when it has been at rest for a moment. */
-function Seen({ size, onRegion }: { readonly size: readonly [number, number]; readonly onRegion: Props["onRegion"] }) {
+function Seen({ rows, columns, onRegion }: Pick<PlotProps, "rows" | "columns" | "onRegion">) {
   const { getVisibleDomains } = useVisCanvasContext();
   const seen = useCameraState(
     (camera) => {
@@ -116,7 +141,6 @@ function Seen({ size, onRegion }: { readonly size: readonly [number, number]; re
   );
   const tell = useRef(onRegion);
   tell.current = onRegion;
-  const [rows, columns] = size;
   useEffect(() => {
     const timer = setTimeout(() => {
       const [a = 0, b = 0, c = 0, d = 0] = seen.split(" ").map(Number);

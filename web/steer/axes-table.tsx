@@ -98,7 +98,7 @@ function Tweak({ name, position, isHeld }: { name: string; position: number; isH
   };
   const isOff = !isHeld || !(by > 0);
   return (
-    <span className="row">
+    <span className="row tweak">
       <button type="button" aria-label={`${name} back by ${step}`} disabled={isOff} onClick={() => go(-1)}>
         −
       </button>

@@ -1,8 +1,8 @@
 import { useMemo } from "react";
+import { quantity } from "../../src/core/quantities.ts";
 import type { CallParams, CallResult } from "../../src/transport/methods.ts";
 import { numberOf } from "../live/look.ts";
 import { Choice, Field } from "../live/look-controls.tsx";
-import { short } from "../live/picture-view.tsx";
 import { Curve } from "../plots/curve.tsx";
 import { ask } from "../server/connection.ts";
 import { go, usePlace } from "../server/location.ts";
@@ -164,8 +164,7 @@ function EdgePlots({ edges: { tags, edges, errors, unit, summary } }: { readonly
 }
 
 function summaryText({ tags, usable, unit, summary, flags, state, total }: Edges): string {
-  const of = (value: number | null): string =>
-    value === null ? "–" : `${short(Number(value.toPrecision(5)))} ${unit}`;
+  const of = (value: number | null): string => (value === null ? "–" : quantity(value, unit));
   const counts = Object.entries(flags)
     .sort(([, a], [, b]) => b - a)
     .map(([flag, count]) => `${count} ${flag}`);
