@@ -9,7 +9,7 @@
 export function aliasTable(weights: Float32Array | Float64Array, out: Uint32Array): number {
   const n = weights.length;
   let sum = 0;
-  for (const value of weights) sum += value;
+  for (let i = 0; i < n; i++) sum += weights[i] ?? 0;
   const left = new Float64Array(n);
   // One array for both lists: numbers below average from the front, the others from the back.
   const order = new Uint16Array(n);

@@ -61,8 +61,8 @@ export class Overlaps {
   readonly #sensor: AlignedSensor;
   readonly #cos: number;
   readonly #sin: number;
-  #a = 0;
-  #b = 0;
+  /** Of the output pixel asked for last: its upper left corner in pixels of the straightened sensor, then a and b. */
+  readonly #at = new Float64Array(4);
 
   constructor(placement: Placement, canvas: PictureGrid, sensor: AlignedSensor) {
     this.#placement = placement;
@@ -72,7 +72,8 @@ export class Overlaps {
     const { isTransposed: turned, along, down } = sensor.orientation;
     this.#cos = along * (turned ? perColumn.v : perColumn.u);
     this.#sin = down * (turned ? perColumn.u : perColumn.v);
-    const { column, row } = this.#place(0, 0);
+    this.#place(0, 0);
+    const [column = 0, row = 0] = this.#at;
     const whole = (place: number): boolean => this.#sin === 0 && Math.abs(place - Math.round(place)) < NOISE / 2;
     this.right = whole(column) ? 0 : 1;
     this.below = whole(row) ? 0 : sensor.stride;
@@ -84,20 +85,38 @@ export class Overlaps {
    */
   find(row: number, column: number): number {
     const { columns, rows, stride } = this.#sensor;
-    const place = this.#place(row, column);
-    const [cos, sin] = [this.#cos, this.#sin];
+    this.#place(row, column);
+    const at = this.#at;
+    const fromLeft = at[0] ?? 0;
+    const fromTop = at[1] ?? 0;
+    const cos = this.#cos;
+    const sin = this.#sin;
     // The borders next to the middle of the output pixel, or on its far side where it has no border inside.
-    const across = this.right === 0 ? Math.round(place.column) + 1 : Math.round(place.column + (cos - sin) / 2);
-    const down = this.below === 0 ? Math.round(place.row) + 1 : Math.round(place.row + (cos + sin) / 2);
+    const across = this.right === 0 ? Math.round(fromLeft) + 1 : Math.round(fromLeft + (cos - sin) / 2);
+    const down = this.below === 0 ? Math.round(fromTop) + 1 : Math.round(fromTop + (cos + sin) / 2);
     if (across < 1 || across + this.right > columns || down < 1 || down + (this.below === 0 ? 0 : 1) > rows) return -1;
-    const toBorder = across - place.column;
-    const toBorderDown = down - place.row;
+    const toBorder = across - fromLeft;
+    const toBorderDown = down - fromTop;
     const a = cos * toBorder + sin * toBorderDown;
     const b = cos * toBorderDown - sin * toBorder;
     if (sin === 0 ? this.#isThin(a, b) : isCut(a, b, sin / cos)) return -1;
-    this.#a = a;
-    this.#b = b;
+    at[2] = a;
+    at[3] = b;
     return (down - 1) * stride + across - 1;
+  }
+
+  /**
+   * How many output pixels of a row, from one that lies on `from` on and before column `end`, lie each on the next pixel.
+   * Every border moves by the same amount from pixel to pixel, so the end is searched, not walked to. {@link measure}
+   * then is about the first of them.
+   */
+  lengthFrom(row: number, column: number, from: number, end: number): number {
+    const isNext = (k: number): boolean => column + k < end && this.find(row, column + k) === from + k;
+    let [length, step] = [1, 1];
+    for (; isNext(length + step - 1); step *= 2) length += step;
+    for (; step >= 1; step /= 2) if (isNext(length + step - 1)) length += step;
+    this.find(row, column);
+    return length;
   }
 
   /** Whether an area of an unturned sensor may be noise, which must not let through what its pixel holds. */
@@ -110,7 +129,10 @@ export class Overlaps {
   /** Areas and growths at the output pixel found last. */
   measure(): void {
     const { areas, growths } = this;
-    const [a, b, moreA, moreB] = [this.#a, this.#b, this.#cos - 1, -this.#sin];
+    const a = this.#at[2] ?? 0;
+    const b = this.#at[3] ?? 0;
+    const moreA = this.#cos - 1;
+    const moreB = -this.#sin;
     const lean = this.#sin / this.#cos;
     const corner = a * b + (lean * (a * a - b * b)) / 2;
     const left = a + (0.5 - b) * lean;
@@ -128,21 +150,23 @@ export class Overlaps {
     growths[3] = moreCorner - moreLeft - moreTop;
   }
 
-  /** The upper left corner of an output pixel, in pixels of the straightened sensor. */
-  #place(row: number, column: number): { column: number; row: number } {
+  /** Puts the upper left corner of an output pixel, in pixels of the straightened sensor, into `#at`. */
+  #place(row: number, column: number): void {
     const p = this.#placement;
     const x = xOfColumn(this.#canvas, column);
     const y = yOfRow(this.#canvas, row);
     const u = sensorColumn(p, x, y);
     const v = sensorRow(p, x, y);
     const { orientation: turn, columns, rows } = this.#sensor;
-    const [along, down] = turn.isTransposed ? [v, u] : [u, v];
-    return { column: turn.along < 0 ? columns - along : along, row: turn.down < 0 ? rows - down : down };
+    const along = turn.isTransposed ? v : u;
+    const down = turn.isTransposed ? u : v;
+    this.#at[0] = turn.along < 0 ? columns - along : along;
+    this.#at[1] = turn.down < 0 ? rows - down : down;
   }
 }
 
 /** Whether a border that leans misses one of the sides it should cross, or nearly. */
 function isCut(a: number, b: number, lean: number): boolean {
-  const [left, right, above, below] = [a - b * lean, a + (1 - b) * lean, b + a * lean, b - (1 - a) * lean];
-  return Math.min(left, right, above, below) < MARGIN || Math.max(left, right, above, below) > 1 - MARGIN;
+  const isEnd = (place: number): boolean => place < MARGIN || place > 1 - MARGIN;
+  return isEnd(a - b * lean) || isEnd(a + (1 - b) * lean) || isEnd(b + a * lean) || isEnd(b - (1 - a) * lean);
 }

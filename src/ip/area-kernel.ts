@@ -56,20 +56,17 @@ function findRuns(
   const { rows, columns } = boundsOf(placement, canvas);
   for (let row = rows[0]; row < rows[1]; row++) {
     const start = row * canvas.width;
-    const usable = (column: number): number => {
-      const from = column < columns[1] && owners[start + column] === 0 ? overlaps.find(row, column) : -1;
-      return from >= 0 && isMasked(from) ? -1 : from;
-    };
     for (let column = columns[0]; column < columns[1]; ) {
-      const from = usable(column);
-      if (from < 0) {
+      const from = owners[start + column] === 0 ? overlaps.find(row, column) : -1;
+      if (from < 0 || isMasked(from)) {
         column++;
         continue;
       }
-      overlaps.measure();
+      const longest = overlaps.lengthFrom(row, column, from, columns[1]);
       let length = 1;
-      while (usable(column + length) === from + length) length++;
+      while (length < longest && owners[start + column + length] === 0 && !isMasked(from + length)) length++;
       if (length >= SHORTEST) {
+        overlaps.measure();
         for (const word of [start + column, from, length]) runs.int(word);
         for (const weight of overlaps.areas) runs.float(weight);
         for (const growth of overlaps.growths) runs.float(growth);

@@ -182,16 +182,25 @@ const LARGEST_TURN = Math.sin((3 * Math.PI) / 180);
 
 /**
  * Whether kernels paint a detector; otherwise the plain painters do. They do when it has enough pixels, fits their
- * memory, and each sensor is turned by less than 3° from a multiple of 90° with pixels as large as the picture's,
- * within `pitchTolerance`.
+ * memory, and the pixels of each sensor follow those of the picture, see {@link followsPicture}.
  */
 export function suitsKernel(canvas: PictureGrid, placements: readonly Placement[], pitchTolerance: number): boolean {
   const pixels = placements.reduce((sum, { rows, columns }) => sum + rows * columns, 0);
   if (pixels < FEWEST_PIXELS || shotBytes(canvas, placements) + pixels * 4 > MOST_BYTES) return false;
-  return placements.every(
-    ({ rows, columns, cos, sin, columnPitch, rowPitch }) =>
-      Math.min(rows, columns) >= 4 &&
-      Math.min(Math.abs(cos), Math.abs(sin)) < LARGEST_TURN &&
-      Math.max(Math.abs(columnPitch - 1), Math.abs(rowPitch - 1)) <= pitchTolerance,
+  return placements.every((placement) => followsPicture(placement, pitchTolerance));
+}
+
+/**
+ * Whether the pixels of a sensor follow those of the picture: turned by less than 3° from a multiple of 90°, and as large
+ * within `pitchTolerance`.
+ */
+export function followsPicture(
+  { rows, columns, cos, sin, columnPitch, rowPitch }: Placement,
+  pitchTolerance: number,
+): boolean {
+  return (
+    Math.min(rows, columns) >= 4 &&
+    Math.min(Math.abs(cos), Math.abs(sin)) < LARGEST_TURN &&
+    Math.max(Math.abs(columnPitch - 1), Math.abs(rowPitch - 1)) <= pitchTolerance
   );
 }

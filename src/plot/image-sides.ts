@@ -76,7 +76,8 @@ export function clippedEnds(
   { low, high }: PlotAxis,
   data: ArrayLike<number>,
 ): { readonly above: string | undefined; readonly below: string | undefined } {
-  let [least, most] = [Infinity, -Infinity];
+  let least = Infinity;
+  let most = -Infinity;
   for (let i = 0; i < data.length; i++) {
     const value = data[i] ?? NaN;
     if (value < least) least = value;

@@ -254,6 +254,8 @@ function paint(
   gapColour: Rgb,
 ): void {
   const out = canvas.data;
+  // The colours, then that of a gap: without a list for each pixel.
+  const colours = Uint8Array.from([...table, ...gapColour]);
   const zoom = Math.max(1, Math.round(layout.width / columns));
   const low = axis.log ? Math.log(axis.low) : axis.low;
   const perUnit = COLOURS / ((axis.log ? Math.log(axis.high) : axis.high) - low);
@@ -263,15 +265,15 @@ function paint(
     const start = to;
     for (let c = 0; c < columns; c++) {
       const value = data[r * columns + c] ?? NaN;
-      let [red, green, blue] = gapColour;
+      let entry = COLOURS;
       if (!Number.isNaN(value)) {
         // The logarithm of a negative value is NaN, for which `level > 0` is false: the lowest colour.
         const level = ((axis.log ? Math.log(value) : value) - low) * perUnit;
-        const entry = level > 0 ? (level < COLOURS ? Math.floor(level) : COLOURS - 1) * 3 : 0;
-        red = table[entry] ?? 0;
-        green = table[entry + 1] ?? 0;
-        blue = table[entry + 2] ?? 0;
+        entry = level > 0 ? (level < COLOURS ? Math.floor(level) : COLOURS - 1) : 0;
       }
+      const red = colours[3 * entry] ?? 0;
+      const green = colours[3 * entry + 1] ?? 0;
+      const blue = colours[3 * entry + 2] ?? 0;
       for (let k = 0; k < zoom; k++) {
         out[to++] = red;
         out[to++] = green;

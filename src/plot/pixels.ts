@@ -103,12 +103,12 @@ const SAMPLE = 250_000;
  * 1…10).
  */
 export function robustRange({ data, columns }: DrawnPixels, log: boolean): PlotAxis {
-  const whole = extremes(data, log);
-  if (whole === undefined) return log ? { low: 1, high: 10, log } : { low: 0, high: 1, log };
   const sample = spread(data, columns, log);
   const at = (part: number): number => sample[Math.round(part * (sample.length - 1))] ?? NaN;
   const [low, high] = [at(0.01), at(0.995)];
   if (low < high) return { low, high, log };
+  const whole = extremes(data, log);
+  if (whole === undefined) return log ? { low: 1, high: 10, log } : { low: 0, high: 1, log };
   return widened(whole[0], whole[1], log);
 }
 

@@ -1,17 +1,27 @@
-import { crc32 } from "node:zlib";
+import { crc32, deflateSync } from "node:zlib";
 import { PNG } from "pngjs";
 import { base64, displayed } from "../core/shown.ts";
 import type { RgbCanvas } from "./canvas.ts";
 
-// No row filter: neighbouring pixels share whole colours of the map, which deflate alone finds faster and packs
-// smaller. Level 4 takes two thirds of the time of level 6, for 2 % more bytes.
-const packing = { filterType: 0, deflateLevel: 4, deflateStrategy: 0, inputHasAlpha: false } as const;
+const RGB = 2;
+const SIGNATURE = Buffer.from("\x89PNG\r\n\x1a\n", "latin1");
 
 /** An 8-bit RGB PNG. */
-export function encodeRgb(canvas: RgbCanvas): Uint8Array<ArrayBuffer> {
-  const options = { ...packing, colorType: 2, inputColorType: 2, bitDepth: 8 } as const;
+export function encodeRgb({ width, height, data }: RgbCanvas): Uint8Array<ArrayBuffer> {
+  const header = Buffer.alloc(13);
+  header.writeUInt32BE(width, 0);
+  header.writeUInt32BE(height, 4);
+  header.set([8, RGB], 8);
+  // Each row begins with its filter. None: neighbouring pixels share whole colours of the map, which deflate alone finds
+  // faster and packs smaller.
+  const rows = Buffer.alloc(height * (1 + 3 * width));
+  for (let row = 0; row < height; row++)
+    data.copy(rows, row * (1 + 3 * width) + 1, row * 3 * width, (row + 1) * 3 * width);
+  // Level 2 takes two thirds of the time of level 4, and a third of that of level 6, for 8 and 10 % more bytes.
+  const packed = deflateSync(rows, { level: 2, memLevel: 9, chunkSize: 2 ** 20 });
+  const chunks = [chunk("IHDR", header), chunk("IDAT", packed), chunk("IEND", Buffer.alloc(0))];
   // In memory of its own: a Buffer may be a part of a pool, which cannot be transferred.
-  return asPicture(new Uint8Array(PNG.sync.write(asPng(canvas.width, canvas.height, canvas.data), options)));
+  return asPicture(new Uint8Array(Buffer.concat([SIGNATURE, ...chunks])));
 }
 
 /** A 16-bit greyscale PNG with text entries (ASCII keys and values) that readers show as metadata. */
@@ -23,8 +33,10 @@ export function encodeGray16(
 ): Uint8Array<ArrayBuffer> {
   // pngjs reads the 16-bit samples from the start of the underlying memory.
   const png = PNG.sync.write(asPng(width, height, Buffer.from(pixels.buffer)), {
-    ...packing,
     filterType: 4,
+    deflateLevel: 4,
+    deflateStrategy: 0,
+    inputHasAlpha: false,
     colorType: 0,
     inputColorType: 0,
     bitDepth: 16,

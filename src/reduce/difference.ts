@@ -2,7 +2,7 @@ import ndarray from "ndarray";
 import type { DetectorGroup } from "../core/detectors.ts";
 import { asText } from "../core/guards.ts";
 import { type Ledger, reasonsByTag } from "../core/ledger.ts";
-import type { Image, PreciseImage } from "../core/ndarray.ts";
+import { asImage, type Image, type PreciseImage } from "../core/ndarray.ts";
 import { any, flag, integer, oneOf, optional, resolveOptions } from "../core/options.ts";
 import type { RatioMethod } from "../core/ratio.ts";
 import { PairedLabels, type PairOptions, type Run, type RunTags, type ShotLabels } from "../db/index.ts";
@@ -157,10 +157,7 @@ export async function differencePicture(st: ShotReader, options: DifferenceOptio
     detector,
     image,
     error,
-    significance: ndarray(
-      image.data.map((x, i) => ((error.data[i] ?? 0) > 0 ? x / (error.data[i] ?? NaN) : NaN)),
-      image.shape,
-    ) as Image,
+    significance: inErrors(image, error),
     on: classOf(0),
     off: classOf(1),
     axes: assembler === null ? null : axesOf(assembler),
@@ -179,6 +176,17 @@ export async function differencePicture(st: ShotReader, options: DifferenceOptio
     },
     ledger: averaged.ledger,
   };
+}
+
+/** image / error, NaN where there is no error. */
+function inErrors(image: Image, error: Image): Image {
+  const [height = 0, width = 0] = image.shape;
+  const out = new Float32Array(image.data.length);
+  for (let i = 0; i < out.length; i++) {
+    const sigma = error.data[i] ?? NaN;
+    out[i] = sigma > 0 ? (image.data[i] ?? NaN) / sigma : NaN;
+  }
+  return asImage(out, height, width);
 }
 
 type ClassOf = Omit<ClassMean, "monitor"> & { readonly monitor?: number };
