@@ -106,9 +106,9 @@ export class Overlaps {
   }
 
   /**
-   * How many output pixels of a row, from one that lies on `from` on and before column `end`, lie each on the next pixel.
-   * Every border moves by the same amount from pixel to pixel, so the end is searched, not walked to. {@link measure}
-   * then is about the first of them.
+   * How many output pixels of a row, from one that lies on `from` on and before column `end`, lie each on the next
+   * pixel. Every border moves by the same amount from pixel to pixel, so the end is searched, not walked to.
+   * {@link measure} then is about the first of them.
    */
   lengthFrom(row: number, column: number, from: number, end: number): number {
     const isNext = (k: number): boolean => column + k < end && this.find(row, column + k) === from + k;
