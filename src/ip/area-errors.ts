@@ -85,7 +85,7 @@ class Runs {
     }
   }
 
-  /** Gives how many pixels of the row it added, from `column` on and before `end`: 0 where the first is no such pixel. */
+  /** Gives how many pixels of the row it added, from `column` on and before `end`: 0 when the first is none of them. */
   add(row: number, column: number, end: number, factor: number, squares: Float64Array, to: number): number {
     const overlaps = this.#overlaps;
     const from = overlaps.find(row, column);

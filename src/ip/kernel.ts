@@ -191,8 +191,8 @@ export function suitsKernel(canvas: PictureGrid, placements: readonly Placement[
 }
 
 /**
- * Whether the pixels of a sensor follow those of the picture: turned by less than 3° from a multiple of 90°, and as large
- * within `pitchTolerance`.
+ * Whether the pixels of a sensor follow those of the picture: turned by less than 3° from a multiple of 90°, and as
+ * large within `pitchTolerance`.
  */
 export function followsPicture(
   { rows, columns, cos, sin, columnPitch, rowPitch }: Placement,

@@ -12,8 +12,8 @@ export function encodeRgb({ width, height, data }: RgbCanvas): Uint8Array<ArrayB
   header.writeUInt32BE(width, 0);
   header.writeUInt32BE(height, 4);
   header.set([8, RGB], 8);
-  // Each row begins with its filter. None: neighbouring pixels share whole colours of the map, which deflate alone finds
-  // faster and packs smaller.
+  // Each row begins with its filter. None: neighbouring pixels share whole colours of the map, which deflate alone
+  // finds faster and packs smaller.
   const rows = Buffer.alloc(height * (1 + 3 * width));
   for (let row = 0; row < height; row++)
     data.copy(rows, row * (1 + 3 * width) + 1, row * 3 * width, (row + 1) * 3 * width);
