@@ -114,11 +114,16 @@ def is_written(data):
     return data.id.get_offset() is not None or data.external is not None
 
 
+def status_of(stored):
+    # A group in its place says nothing.
+    return int(stored[()]) if isinstance(stored, h5py.Dataset) else "absent"
+
+
 def image_of(file, tag):
     # A detector is known by its name, not by its number.
     detectors = [name for name in file[f"run_{RUN}"] if re.fullmatch(r"detector_2d_\d+", name)]
     group = f"run_{RUN}/{detectors[0] if detectors else 'detector_2d_1'}/tag_{tag}"
-    status = tried(lambda: int(file[f"{group}/detector_status"][()]))
+    status = tried(lambda: status_of(file[f"{group}/detector_status"]))
     if isinstance(status, int) and status != 1:
         return "absent"
     data = file[f"{group}/detector_data"]

@@ -94,17 +94,23 @@ export class FolderRun {
     return infos.every((other) => other.pixelType === pixelType) ? info : others;
   }
 
-  /** As of a data source, of the first of several files. */
+  /** As of a data source, of the first of the files that have the detector. */
   async imageOffsets(detId: string, tags: Uint32Array): Promise<CallResult<"st.readImageOffsets">> {
-    const [first] = this.#files;
-    const found = await first.ask((source) => source.imageOffsets?.(this.#bl, this.#run, detId, tags));
-    if (found !== undefined) return found;
-    throw new SaclaError("UNSUPPORTED", `${show(first.path)} has no images that stand alone; ask st.frames.`);
+    const [first] = await this.#answers((file) =>
+      file.ask((source) => source.imageOffsets?.(this.#bl, this.#run, detId, tags)),
+    );
+    if (first !== undefined) return first;
+    const { path } = this.#files[0];
+    throw new SaclaError("UNSUPPORTED", `${show(path)} has no images that stand alone; ask st.frames.`);
   }
 
-  /** As of a data source, of the first of several files. */
+  /** As of a data source: what is bad in any of the files that have the detector. */
   async badPixels(detId: string): Promise<CallResult<"st.readBadPixels">> {
-    return (await this.#files[0].ask((source) => source.badPixels?.(this.#bl, this.#run, detId))) ?? null;
+    const answers = await this.#answers((file) => file.ask((source) => source.badPixels?.(this.#bl, this.#run, detId)));
+    const [first, ...others] = answers.flatMap((found) => found ?? []);
+    if (first === undefined) return null;
+    const data = first.data.map((reason, i) => others.reduce((all, other) => all | (other.data[i] ?? 0), reason));
+    return { shape: first.shape, data };
   }
 
   /** As of a data source. @throws FILE_DAMAGED when the image has another size than those of the first file */

@@ -260,7 +260,10 @@ export class StoredDetector {
       if ((this.#file.number(`${this.#path}/tag_${tag}/detector_status`) ?? 1) !== 1) return false;
     }
     const absence = absenceOf(this.#file, path, isElsewhere ? this.#offsets?.headerOf(tag) : null);
-    return absence === undefined ? this.#file.kind(path) === "dataset" : this.#missing(tag, absence);
+    if (absence !== undefined) return this.#missing(tag, absence);
+    const kind = this.#file.kind(path);
+    // Such as a dataset whose shape was lost.
+    return kind === "other" ? damaged(this.#file, path) : kind === "dataset";
   }
 
   #missing(tag: number, absence: Absence): SaclaError {

@@ -12,6 +12,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it, vi } from "vitest";
 import { entryOf } from "../../../../src/core/syncdb.ts";
+import { lookup3 } from "../../../../src/hdf5/direct/checksum.ts";
 import { openArchive, openArchiveFolder } from "../../../../src/hdf5/index.ts";
 import { H5File } from "../../../../src/hdf5/read/h5file.ts";
 import {
@@ -401,6 +402,28 @@ describe("one odd part of a file", () => {
   });
 });
 
+describe("an image whose header lost its shape", () => {
+  it("is damaged, not absent", async () => {
+    const path = await write();
+    const bytes = readFileSync(path);
+    const [head, DATASPACE, NIL] = [24, 1, 0];
+    const shape = Buffer.from(BigUint64Array.of(BigInt(ROWS), BigInt(COLUMNS)).buffer);
+    const at = bytes.lastIndexOf("OHDR", bytes.indexOf(shape));
+    expect(bytes[at + head]).toBe(DATASPACE);
+    bytes[at + head] = NIL;
+    const end = at + head + bytes.readUInt16LE(at + head - 2);
+    bytes.writeUInt32LE(lookup3(new DataView(bytes.buffer, bytes.byteOffset + at, end - at), end - at), end);
+    writeFileSync(path, bytes);
+    const archive = await openArchive(path);
+    const out = new Float32Array(ROWS * COLUMNS);
+    expect(() => archive.readFrame(bl, run, "MPCCD-1N0-M06-002", 101, out)).toThrow(
+      expect.objectContaining({ code: "FILE_DAMAGED" }),
+    );
+    expect(await archive.readFrame(bl, run, "MPCCD-1N0-M06-002", 103, out)).toBe(true);
+    await archive.close();
+  });
+});
+
 describe("links in circles", () => {
   it.each([
     ["hard", { hardLink: events }],
@@ -496,6 +519,30 @@ describe("a folder", () => {
       expect.stringMatching(/^b\.h5 has shots that a\.h5 has too/),
     ]);
     await source.close();
+  });
+
+  it("of files with a sensor each has both, and what is bad in any file", async () => {
+    const name = (one: string): Parts => ({ [`${detector}/detector_info/detector_name`]: { data: one, dtype: "A19" } });
+    const bad = (...at: number[]): Parts => ({
+      [`${detector}/detector_info/bad_pixels`]: {
+        data: Uint8Array.from({ length: ROWS * COLUMNS }, (_, i) => (at.includes(i) ? 2 : 0)),
+        shape: [ROWS, COLUMNS],
+      },
+    });
+    const [first, second] = ["MPCCD-2B1-M03-001-1", "MPCCD-2B1-M03-001-2"] as const;
+    const path = await folderOf({
+      "a.h5": { ...part(TAGS), ...name(first) },
+      "b.h5": { ...part(TAGS), ...name(second), ...bad(1) },
+      "c.h5": { ...part(later), ...name(second), ...bad(2) },
+    });
+    const source = await openArchiveFolder(path);
+    expect(await source.badPixels?.(bl, run, first)).toBeNull();
+    const found = await source.badPixels?.(bl, run, second);
+    expect([...(found?.data ?? [])].slice(0, 4)).toEqual([0, 2, 2, 0]);
+    expect(await source.imageOffsets?.(bl, run, second, Uint32Array.of(101))).toMatchObject({ shape: [ROWS, COLUMNS] });
+    await source.close();
+    const converted = await cli(["convert", "7", "--url", path, "--dark", "none", "-o", join(path, "new.h5")]);
+    expect([converted.code, converted.err]).toEqual([0, expect.not.stringContaining("UNKNOWN_DETECTOR")]);
   });
 
   it("of files whose images differ: those of the other size are damaged, of another type float32", async () => {
