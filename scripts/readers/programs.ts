@@ -1,10 +1,10 @@
 /** The programs of others, each asked what it finds in what sacla wrote. */
 import { execFile, spawn } from "node:child_process";
-import { existsSync, writeFileSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { pythonWith } from "../../test/support/optional.ts";
+import { blueskyModules, hasPrograms, pythonWith } from "../../test/support/optional.ts";
 import type { HdfOutput, Item, TableTruth } from "./outputs.ts";
 
 const LONGEST_MS = 120_000;
@@ -47,9 +47,6 @@ async function ask(command: readonly string[], folder: string, input = ""): Prom
   });
 }
 
-const isInstalled = (program: string): boolean =>
-  (process.env["PATH"] ?? "").split(delimiter).some((path) => existsSync(join(path, program)));
-
 /** A program that answers questions on its standard input, one line each: `=answer` or `!why not`. */
 interface HdfReader {
   readonly program: string;
@@ -69,19 +66,19 @@ async function hdfReaders(folder: string): Promise<HdfReader[]> {
     command,
     absent,
   });
-  const compiled = isInstalled("h5cc") ? [join(folder, "read-c")] : undefined;
+  const compiled = hasPrograms("h5cc") ? [join(folder, "read-c")] : undefined;
   if (compiled !== undefined) await promisify(execFile)("h5cc", ["-o", "read-c", script("read.c")], { cwd: folder });
   const h5py = python("h5py", "numpy");
-  const silx = python("silx", "numpy");
+  const silx = python("silx.io", "h5py");
   return [
     with_("h5py", h5py && [...h5py, "h5py"], "no Python with h5py"),
     with_("silx", silx && [...silx, "silx"], "no Python with silx"),
     with_("C, HDF5", compiled, "no libhdf5-dev"),
-    with_("GNU Octave", isInstalled("octave-cli") ? ["octave-cli", script("read.m")] : undefined, "no Octave"),
-    with_("R, hdf5r", isInstalled("Rscript") ? ["Rscript", script("read.R")] : undefined, "no R"),
+    with_("GNU Octave", hasPrograms("octave-cli") ? ["octave-cli", script("read.m")] : undefined, "no Octave"),
+    with_("R, hdf5r", hasPrograms("Rscript") ? ["Rscript", script("read.R")] : undefined, "no R"),
     with_(
       "Scilab",
-      isInstalled("scilab-cli") ? ["scilab-cli", "-nb", "-f", script("read.sce")] : undefined,
+      hasPrograms("scilab-cli") ? ["scilab-cli", "-nb", "-f", script("read.sce")] : undefined,
       "no Scilab",
     ),
   ];
@@ -125,7 +122,7 @@ function differs({ path, kind, expected }: Item, answer: string): string | undef
 }
 
 async function readByNcdump(folder: string, outputs: Readonly<Record<string, HdfOutput>>): Promise<Row> {
-  if (!isInstalled("ncdump")) return absentRow("ncdump", Object.keys(outputs), "no netcdf-bin");
+  if (!hasPrograms("ncdump")) return absentRow("ncdump", Object.keys(outputs), "no netcdf-bin");
   const cells: Record<string, Cell> = {};
   for (const [name, { file, items }] of Object.entries(outputs)) {
     const wrong: string[] = [];
@@ -201,9 +198,9 @@ export async function readTables(folder: string, truth: TableTruth): Promise<Row
   const rows: Row[] = [];
   for (const program of ["pandas", "polars", "duckdb"]) {
     const questions = { csv: [program, "csv"], arrow: [program, "arrow"], parquet: [program, "parquet"] };
-    rows.push(await row<TableTruth>(program, [program, "pyarrow"], "tables.py", questions, folder, wrong));
+    rows.push(await row<TableTruth>(program, [program, "pyarrow.feather"], "tables.py", questions, folder, wrong));
   }
-  if (!isInstalled("Rscript")) return [...rows, absentRow("R", ["csv"], "no R")];
+  if (!hasPrograms("Rscript")) return [...rows, absentRow("R", ["csv"], "no R")];
   const said = JSON.parse(await ask(["Rscript", script("tables.R")], folder)) as TableTruth & { version: string };
   const difference = wrong(said);
   return [
@@ -263,7 +260,7 @@ export async function readByDxtbx(
     return at < 0 && pixels.length === expected.length ? null : `${format}: ${pixels[at]} in place of ${expected[at]}`;
   };
   const questions = Object.fromEntries(Object.entries(files).map(([output, [file]]) => [output, [file]]));
-  return await row<DxtbxAnswer>("dxtbx (DIALS)", ["dxtbx"], "by-dxtbx.py", questions, folder, wrong);
+  return await row<DxtbxAnswer>("dxtbx (DIALS)", ["dxtbx.format", "h5py"], "by-dxtbx.py", questions, folder, wrong);
 }
 
 /** What the client of karabo-bridge receives. @param shots - of each shot its sensors with tag and pixels */
@@ -280,7 +277,7 @@ export async function readByKarabo(
 
 /** What Bluesky's own programs make of the documents of a scan of so many points. */
 export async function readByBluesky(folder: string, documents: readonly unknown[], points: number): Promise<Row[]> {
-  const python = pythonWith("bluesky", "tiled", "suitcase.specfile", "matplotlib");
+  const python = pythonWith(...blueskyModules);
   const programs = ["bluesky", "tiled"];
   if (python === undefined) return programs.map((program) => absentRow(program, ["documents"], "no Python with tiled"));
   const versions = `import importlib.metadata as m; print(*(m.version(name) for name in ${JSON.stringify(programs)}))`;

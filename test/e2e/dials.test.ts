@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect } from "vitest";
 import type { DetectorInfo } from "../../src/core/detector.ts";
 import { Db } from "../../src/db/index.ts";
@@ -8,15 +8,13 @@ import { convert } from "../../src/hdf5/index.ts";
 import { endpointOf } from "../../src/source/index.ts";
 import { St } from "../../src/st/index.ts";
 import { inProcess } from "../../src/transport/index.ts";
-import { itNeeding } from "../support/optional.ts";
+import { hasPrograms, itNeeding } from "../support/optional.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { TinySource } from "../support/tiny-source.ts";
 import { octal } from "../unit/ip/octal.ts";
 
 const folder = temporaryFolder();
-const hasDials = (process.env["PATH"] ?? "")
-  .split(delimiter)
-  .some((path) => existsSync(join(path, "dials.find_spots")));
+const hasDials = hasPrograms("dials.import", "dials.find_spots", "dials.show");
 
 const ROWS = 128;
 const COLUMNS = 256;

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -7,7 +7,7 @@ import { checkShards } from "../../scripts/check-shards.ts";
 import { sacla } from "../support/cli.ts";
 import { isFull } from "../support/full.ts";
 import { manyShotsRequest, writeManyShots } from "../support/many-shots.ts";
-import { itNeeding } from "../support/optional.ts";
+import { hasPrograms, itNeeding } from "../support/optional.ts";
 import { childrenOf } from "../support/processes.ts";
 import { hasSlurm, PrivateSlurm } from "../support/slurm.ts";
 import { temporaryFolder } from "../support/temporary.ts";
@@ -50,7 +50,7 @@ describe("sacla reduce in several processes", () => {
   });
 });
 
-const hasQsub = hasSlurm && existsSync("/usr/bin/qsub") && existsSync("/usr/bin/qstat");
+const hasQsub = hasSlurm && hasPrograms("qsub", "qstat");
 
 describe("sacla reduce --pbs", () => {
   itNeeding(hasQsub, "no slurm-wlm-torque", "ends with the same bytes, through the qsub that Slurm has", async () => {

@@ -5,11 +5,12 @@ import { createServer } from "node:net";
 import { hostname, tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { hasPrograms, programPath } from "./optional.ts";
 
-const programs = ["/usr/sbin/munged", "/usr/sbin/slurmctld", "/usr/sbin/slurmd", "/usr/bin/sbatch"];
-
-/** Whether Debian's slurm-wlm and munge are installed. */
-export const hasSlurm: boolean = programs.every((path) => existsSync(path));
+/** Whether all of slurm-wlm and munge that these tests and sacla call is installed. */
+export const hasSlurm: boolean = hasPrograms(
+  ...["munged", "slurmctld", "slurmd", "slurmstepd", "sbatch", "squeue", "scontrol", "scancel", "sinfo"],
+);
 
 /** A Slurm of one node in a folder of its own, on loopback, as this user. */
 export class PrivateSlurm implements AsyncDisposable {
@@ -64,7 +65,7 @@ export class PrivateSlurm implements AsyncDisposable {
     const [controller, daemon] = [await freePort(), await freePort()];
     writeFileSync(join(folder, "slurm.conf"), configuration(folder, controller, daemon, cpus));
     const munge = (name: string): string => join(folder, "munge", name);
-    this.#child("/usr/sbin/munged", [
+    this.#child("munged", [
       "-F",
       "--force",
       `--key-file=${munge("key")}`,
@@ -74,8 +75,8 @@ export class PrivateSlurm implements AsyncDisposable {
       `--seed-file=${munge("seed")}`,
     ]);
     for (let tries = 0; !existsSync(join(folder, "socket", "munge")) && tries < 100; tries++) await sleep(100);
-    this.#child("/usr/sbin/slurmctld", ["-D", "-c"]);
-    this.#child("/usr/sbin/slurmd", ["-D", "-c", "-N", hostname()]);
+    this.#child("slurmctld", ["-D", "-c"]);
+    this.#child("slurmd", ["-D", "-c", "-N", hostname()]);
     for (let tries = 0; tries < 300; tries++) {
       if (this.#state() === "idle") return;
       await sleep(200);
@@ -92,9 +93,9 @@ export class PrivateSlurm implements AsyncDisposable {
     }
   }
 
-  #child(program: string, args: readonly string[]): void {
+  #child(name: string, args: readonly string[]): void {
     const env = { ...process.env, ...this.env };
-    this.#children.push(spawn(program, [...args], { env, stdio: "ignore" }));
+    this.#children.push(spawn(programPath(name) ?? name, [...args], { env, stdio: "ignore" }));
   }
 }
 

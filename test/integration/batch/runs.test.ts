@@ -10,7 +10,7 @@ import { temporaryFolder } from "../../support/temporary.ts";
 
 const folder = temporaryFolder();
 const at = (...names: string[]): string => join(folder, ...names);
-const python = pythonWith("pandas", "pyarrow");
+const python = pythonWith("pandas", "pyarrow.parquet");
 const tagsOf = (run: number): number[] => [1, 3, 5, 7].map((tag) => 1000 * run + tag);
 const source = await writeHdf5(
   folder,

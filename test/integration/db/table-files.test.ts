@@ -12,7 +12,7 @@ import { temporaryFolder } from "../../support/temporary.ts";
 import { tinySource } from "../../support/tiny-source.ts";
 
 const folder = temporaryFolder();
-const python = pythonWith("pyarrow", "numpy");
+const python = pythonWith("pyarrow.feather", "pyarrow.parquet", "numpy");
 const BM1 = "xfel_bl_3_tc_bm_1_pd/charge";
 const SHUTTER = "xfel_bl_3_shutter_1_open_valid/status";
 

@@ -7,7 +7,7 @@ import { labPlaces } from "../../../src/ip/ring-geometry.ts";
 import { itNeeding, pythonWith } from "../../support/optional.ts";
 import { rings, square } from "../../support/powder-rings.ts";
 
-const python = pythonWith("pyFAI.integrator.azimuthal", "numpy");
+const python = pythonWith("pyFAI.integrator.azimuthal", "pyFAI.detectors", "numpy");
 const photonEnergyEv = 10_000;
 
 describe("ringAngles", () => {

@@ -22,7 +22,7 @@ import {
 import { rounds } from "../../support/full.ts";
 import { itNeeding, itWithSharedData, pythonWith, sharedData } from "../../support/optional.ts";
 
-const python = pythonWith("numpy", "scipy");
+const python = pythonWith("numpy", "scipy.special");
 const script = fileURLToPath(new URL("../../support/emission-shots.py", import.meta.url));
 
 interface Made {

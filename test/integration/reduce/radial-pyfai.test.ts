@@ -18,7 +18,7 @@ import { cases } from "../../support/full.ts";
 import { itNeeding, itWithSharedData, pythonWith, sharedData } from "../../support/optional.ts";
 import { of, shotOf } from "../../unit/reduce/stack.ts";
 
-const python = pythonWith("pyFAI.integrator.azimuthal", "numpy");
+const python = pythonWith("pyFAI.integrator.azimuthal", "pyFAI.detectors", "numpy");
 const numpy = pythonWith("numpy");
 const [rows, columns] = [90, 110];
 

@@ -19,7 +19,7 @@ import {
   TargetMap,
   virtualBeamline,
 } from "../../../src/scan/index.ts";
-import { itNeeding, pythonWith } from "../../support/optional.ts";
+import { blueskyModules, itNeeding, pythonWith } from "../../support/optional.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { bench } from "../../unit/scan/fixtures.ts";
 
@@ -191,10 +191,10 @@ interface Reading {
   readonly tiled: { readonly rows: number; readonly stop: string; readonly columns: readonly string[] };
 }
 
-const python = pythonWith("bluesky", "tiled", "suitcase.specfile", "matplotlib");
+const python = pythonWith(...blueskyModules);
 itNeeding(
   python !== undefined,
-  "no Python with bluesky, tiled, suitcase-specfile and matplotlib; set SACLA_TEST_PYTHON",
+  "no Python with bluesky, tiled[all], suitcase-specfile and matplotlib; set SACLA_TEST_PYTHON",
   "Bluesky's BestEffortCallback, LiveTable, suitcase.specfile and TiledWriter take scans of every kind",
   async () => {
     const freshSpots = { map: "chip", shutter: "main" };

@@ -7,7 +7,7 @@ import { fitDecay, fitPeak, fitStep } from "../../../src/scan/index.ts";
 import { rounds } from "../../support/full.ts";
 import { itNeeding, pythonWith } from "../../support/optional.ts";
 
-const python = pythonWith("scipy", "numpy");
+const python = pythonWith("scipy.optimize", "scipy.special", "numpy");
 const script = fileURLToPath(new URL("../../support/scipy-fit.py", import.meta.url));
 const x = Array.from({ length: 41 }, (_, i) => -4 + 0.2 * i);
 const middle = 0;

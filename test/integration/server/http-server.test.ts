@@ -16,7 +16,7 @@ import { PACKED_TYPE, packParts } from "../../../src/transport/packed.ts";
 import { bigFrames } from "../../support/big-frames.ts";
 import { changingTable, movingEndpoint } from "../../support/changing-table.ts";
 import { httpServer } from "../../support/http.ts";
-import { itNeeding } from "../../support/optional.ts";
+import { hasPrograms, itNeeding } from "../../support/optional.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { tinySource } from "../../support/tiny-source.ts";
 
@@ -508,18 +508,9 @@ describe("a server that closes", () => {
   });
 });
 
-const hasOpenssl = (() => {
-  try {
-    execFileSync("openssl", ["version"], { stdio: "ignore" });
-    return true;
-  } catch {
-    return false;
-  }
-})();
-
 describe("TLS", () => {
   const folder = temporaryFolder();
-  itNeeding(hasOpenssl, "needs openssl", "answers https with the certificate given", async () => {
+  itNeeding(hasPrograms("openssl"), "needs openssl", "answers https with the certificate given", async () => {
     const [cert, key] = [join(folder, "cert.pem"), join(folder, "key.pem")];
     execFileSync(
       "openssl",

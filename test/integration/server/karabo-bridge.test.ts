@@ -15,7 +15,7 @@ import { itNeeding, pythonWith } from "../../support/optional.ts";
 
 const client = fileURLToPath(new URL("../../support/karabo-client.py", import.meta.url));
 const fixture = fileURLToPath(new URL("../../../fixtures/tiny-octal.h5", import.meta.url));
-const python = pythonWith("karabo_bridge");
+const python = pythonWith("karabo_bridge", "msgpack");
 const why = "needs Python with karabo_bridge";
 const bm1 = "xfel_bl_2_tc_bm_1_pd/charge";
 const sensors = ["MPCCD-8B0-2-010-1", "MPCCD-8B0-2-010-3"];

@@ -12,7 +12,7 @@ import { cli } from "../../support/fake-io.ts";
 import { rounds } from "../../support/full.ts";
 import { itNeeding, itWithSharedData, pythonWith, sharedData } from "../../support/optional.ts";
 
-const python = pythonWith("numpy", "scipy", "h5py");
+const python = pythonWith("numpy", "scipy.special", "h5py");
 const script = fileURLToPath(new URL("../../support/delay-scan-run.py", import.meta.url));
 const diode = "bl_3/eh_2/photodiode/photodiode_user_1_in_volt";
 const stageId = "xfel_bl_3_st_2_motor_1/position";

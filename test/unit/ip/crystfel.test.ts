@@ -18,7 +18,7 @@ import { temporaryFolder } from "../../support/temporary.ts";
 import { octal, sensor } from "./octal.ts";
 
 const beam = { photonEnergyEv: 10_000, cameraLengthMm: 52.5 };
-const python = pythonWith("numpy", "cfelpyutils");
+const python = pythonWith("numpy", "cfelpyutils.geometry");
 const folder = temporaryFolder();
 const stackedAt = (name: string, firstRow: number): CrystfelPanel => ({
   name,

@@ -187,7 +187,7 @@ describe("a CXI file", () => {
     expect(parseCrystfelGeom(text).sensors.map(({ id }) => id)).toEqual([first, second]);
   });
 
-  const withCfel = pythonWith("cfelpyutils");
+  const withCfel = pythonWith("cfelpyutils.geometry");
   itNeeding(withCfel !== undefined, "no Python with cfelpyutils", "cfelpyutils reads its geometry", async () => {
     const { geomPath } = await write("cfel.cxi");
     const script = `
@@ -206,22 +206,27 @@ print(json.dumps([[p["data"], p["dim_structure"], p["orig_min_ss"], p["orig_max_
     );
   });
 
-  const withDxtbx = pythonWith("dxtbx");
-  itNeeding(withDxtbx !== undefined, "no Python with dxtbx", "dxtbx, and so cctbx.xfel, reads it as NXmx", async () => {
-    const { path } = await write("dxtbx.cxi");
-    const script = `
+  const withDxtbx = pythonWith("dxtbx", "h5py");
+  itNeeding(
+    withDxtbx !== undefined,
+    "no Python with dxtbx and h5py",
+    "dxtbx, and so cctbx.xfel, reads it as NXmx",
+    async () => {
+      const { path } = await write("dxtbx.cxi");
+      const script = `
 import json, sys, dxtbx
 i = dxtbx.load(sys.argv[1])
 d, b = i.get_detector(0), i.get_beam(0)
 print(json.dumps([type(i).__name__, i.get_num_images(), len(d), round(12398.4198 / b.get_wavelength()), i.get_raw_data(0)[1][3, 25]]))`;
-    expect(JSON.parse(execFileSync(withDxtbx ?? "", ["-c", script, path], { encoding: "utf8" }))).toEqual([
-      "FormatNXmx",
-      2,
-      2,
-      10_500,
-      31,
-    ]);
-  });
+      expect(JSON.parse(execFileSync(withDxtbx ?? "", ["-c", script, path], { encoding: "utf8" }))).toEqual([
+        "FormatNXmx",
+        2,
+        2,
+        10_500,
+        31,
+      ]);
+    },
+  );
 
   it("is what --hits asks for, and what to type next is told", async () => {
     expect(formatFor(undefined, undefined, true)).toBe("cxi");

@@ -12,7 +12,7 @@ import { temporaryFolder } from "../../../support/temporary.ts";
 
 const folder = temporaryFolder();
 const fixture = fileURLToPath(new URL("../../../../fixtures/tiny-octal.h5", import.meta.url));
-const python = pythonWith("silx", "numpy");
+const python = pythonWith("silx.io.nxdata", "h5py", "numpy");
 const sensors = ["1", "2", "3", "4", "5", "6", "7", "8"].map((n) => `MPCCD-8B0-2-010-${n}`);
 const tags = [384559329, 384559333];
 
