@@ -10,7 +10,7 @@ import { inTemporaryFolder, load, machine, table } from "./reduce-harness.ts";
 import { cells, readRows } from "./rows.ts";
 
 const usual = [
-  ...["reduce", "reduce-octal", "reduce-pixels", "reduce-parallel", "archive", "columns", "assembly"],
+  ...["reduce", "reduce-octal", "reduce-pixels", "reduce-cube", "reduce-parallel", "archive", "columns", "assembly"],
   ...["zmq", "facility", "timing", "scan"],
 ];
 const named = process.argv.slice(2);

@@ -18,6 +18,7 @@ import {
   variance,
 } from "sacla/reduce";
 import { alternate, type Contestant, columnsOf, type Finished, load, machine, table, timed } from "./reduce-harness.ts";
+import { row } from "./rows.ts";
 
 const repetitions = Number(process.argv[2] ?? 5);
 const images = Number(process.argv[3] ?? 200);
@@ -108,3 +109,19 @@ const lines = [...timings].map(([label, timing]) => [
   (timing.cpu / images).toFixed(2),
 ]);
 console.log(table(["work", "ms", "min–max", "CPU ms", "ms/image", "CPU ms/image"], lines));
+
+console.log("");
+for (const name of Object.keys(makes)) {
+  const whole = timings.get(`${name} kernel whole`);
+  for (const where of ["classes", ...Object.keys(binOf)]) {
+    const sorted = timings.get(`${name} kernel ${where}`);
+    if (whole === undefined || sorted === undefined) throw new Error(`${name} ${where} was not measured`);
+    row({
+      what: `${name}, ${where === "classes" ? "2 classes" : `${bins} bins, a scan that ${where}`}`,
+      unit: "ms/image",
+      sacla: sorted.median / images,
+      reference: { name: "sacla, one answer", value: whole.median / images },
+      byProcessor: sorted.cpu / whole.cpu,
+    });
+  }
+}

@@ -5,16 +5,20 @@ import { type Column, emptyColumn, setEntry } from "../src/core/syncdb.ts";
 import type { DataSource } from "../src/source/data-source.ts";
 import type { RunInfo } from "../src/transport/index.ts";
 
-const [START, STEP, SHOTS, DARK, SIDE] = [1000, 2, 500, 60, 24];
+const [START, STEP, DARK, SIDE] = [1000, 2, 60, 24];
 const sensors = ["MPCCD-2N0-1-006-1", "MPCCD-2N0-1-006-2"];
 const OPEN = "xfel_bl_3_shutter_1_open_valid/status";
 const CLOSE = "xfel_bl_3_shutter_1_close_valid/status";
 const BM = "xfel_bl_3_tc_bm_1_pd/charge";
 
-/** 500 shots of two small sensors, every pixel and flaw decided by its place: quick to read and always the same. */
+/** Shots of two small sensors, every pixel and flaw decided by its place: quick to read and always the same. */
 export class ChaosSource implements DataSource {
   readonly name = "the chaos source";
-  readonly #tags = Uint32Array.from({ length: SHOTS }, (_, i) => START + i * STEP);
+  readonly #tags: Uint32Array;
+
+  constructor(shots = 500) {
+    this.#tags = Uint32Array.from({ length: shots }, (_, i) => START + i * STEP);
+  }
 
   apiVersion(): string {
     return "chaos 1";
@@ -33,7 +37,7 @@ export class ChaosSource implements DataSource {
   }
 
   runInfo(): RunInfo {
-    const total_tagnumber = SHOTS * STEP;
+    const total_tagnumber = this.#tags.length * STEP;
     return {
       starttime: 1_760_000_000,
       stoptime: 1_760_000_000 + total_tagnumber / 60,

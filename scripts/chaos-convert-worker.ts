@@ -1,5 +1,5 @@
 /**
- * One conversion of a small made-up run, for scripts/chaos-convert.ts to kill: `chaos-convert-worker.ts FILE`. Says
+ * One conversion of a small made-up run, for scripts/chaos-convert.ts to kill: `chaos-convert-worker.ts FILE SHOTS`. Says
  * "ready" when it begins and "writing" when all is read.
  */
 import { Db } from "../src/db/index.ts";
@@ -9,8 +9,8 @@ import { St } from "../src/st/index.ts";
 import { inProcess } from "../src/transport/index.ts";
 import { ChaosSource } from "./chaos-convert-source.ts";
 
-const [file = ""] = process.argv.slice(2);
-const endpoint = inProcess(endpointOf(new ChaosSource()));
+const [file = "", shots = ""] = process.argv.slice(2);
+const endpoint = inProcess(endpointOf(new ChaosSource(Number(shots))));
 process.stdout.write("ready\n");
 const request = { bl: 3, run: 1, signals: ["*"], dark: "head", compression: "gzip-1" } as const;
 const { resumedShots } = await convert({ db: new Db(endpoint), st: new St(endpoint) }, request, file, {

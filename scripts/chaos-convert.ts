@@ -39,8 +39,8 @@ interface Kill {
 }
 
 /** Runs the worker, and kills it when told, if it is still there. */
-async function run(file: string, kill: Kill | null): Promise<Ended> {
-  const child: ChildProcess = spawn(process.execPath, [worker, file], {
+async function run(file: string, shots: number, kill: Kill | null): Promise<Ended> {
+  const child: ChildProcess = spawn(process.execPath, [worker, file, String(shots)], {
     stdio: ["ignore", "pipe", "pipe"],
   });
   let out = "";
@@ -70,18 +70,23 @@ function stateOf(folder: string, name: string): string {
   return there.sort().join(" ") || "nothing";
 }
 
-/** Kills conversions `kills` times at moments spread over their whole duration, and brings each to its end. */
-export async function chaos(kills: number, seed: number, log: (line: string) => void = () => {}): Promise<ChaosReport> {
+/** Kills conversions of so many shots `kills` times at moments spread over their duration, and brings each to its end. */
+export async function chaos(
+  kills: number,
+  seed: number,
+  shots = 500,
+  log: (line: string) => void = () => {},
+): Promise<ChaosReport> {
   const folder = mkdtempSync(join(tmpdir(), "sacla-chaos-"));
   const random = new Random(seed);
   const faults: string[] = [];
   const moments: Record<string, number> = {};
   let [done, ends, resumed] = [0, 0, 0];
   try {
-    const first = await run(join(folder, "reference.h5"), null);
+    const first = await run(join(folder, "reference.h5"), shots, null);
     if (first.code !== 0) throw new Error(`the reference conversion failed: ${first.out}`);
     // The second is the quicker one, and the one to compare: kills shall hit all of it.
-    const { milliseconds, writingMs } = await run(join(folder, "again.h5"), null);
+    const { milliseconds, writingMs } = await run(join(folder, "again.h5"), shots, null);
     const reference = readFileSync(join(folder, "reference.h5"));
     if (!readFileSync(join(folder, "again.h5")).equals(reference)) faults.push("two uninterrupted conversions differ");
     log(`reference: ${reference.length} bytes in ${milliseconds.toFixed(0)} ms, ${writingMs.toFixed(0)} of it writing`);
@@ -94,7 +99,7 @@ export async function chaos(kills: number, seed: number, log: (line: string) => 
           random.uniform() < 0.5
             ? { after: "ready", milliseconds: random.uniform() * milliseconds }
             : { after: "writing", milliseconds: random.uniform() * writingMs };
-        const killed = await run(join(folder, name), kill);
+        const killed = await run(join(folder, name), shots, kill);
         if (killed.code === 0) break;
         done++;
         if (killed.code !== null) faults.push(`${name}: exit code ${killed.code} instead of a kill: ${killed.out}`);
@@ -106,7 +111,7 @@ export async function chaos(kills: number, seed: number, log: (line: string) => 
           faults.push(`${name}: the target was there and not whole`);
       }
       if (!(stateOf(folder, name) === "whole")) {
-        const last = await run(join(folder, name), null);
+        const last = await run(join(folder, name), shots, null);
         if (last.code !== 0) faults.push(`${name}: not resumed: ${last.out}`);
         if (/resumed [1-9]/.test(last.out)) resumed++;
       }
@@ -125,7 +130,7 @@ export async function chaos(kills: number, seed: number, log: (line: string) => 
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const [kills = 200, seed = 1] = process.argv.slice(2).map(Number);
-  const report = await chaos(kills, seed, (line) => process.stderr.write(`\r${line}   `));
+  const report = await chaos(kills, seed, 500, (line) => process.stderr.write(`\r${line}   `));
   console.log(`\n${JSON.stringify(report, null, 2)}`);
   process.exitCode = report.faults.length === 0 ? 0 : 1;
 }

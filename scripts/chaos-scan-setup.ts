@@ -2,10 +2,10 @@
 import { defineExperiment } from "../src/ec/index.ts";
 
 export const SHOTS = 2;
-/**
- * 200 points in blocks. From one block to the next it is far, so that programs die in the middle of a long move, too.
- */
-export const delaysPs: readonly number[] = Array.from({ length: 200 }, (_, i) => i + (Math.floor(i / 20) % 2) * 100);
+/** Points in blocks of 20. From one block to the next it is far, so that programs die in a long move, too. */
+export function delaysPs(points: number): readonly number[] {
+  return Array.from({ length: points }, (_, i) => i + (Math.floor(i / 20) % 2) * 100);
+}
 export const MONITOR = "xfel_bl_3_tc_bm_1_pd/charge";
 /** How long the beamline goes on without its program. */
 export const LEASE_MS = 500;

@@ -1,5 +1,5 @@
 /**
- * One scan of 200 points on fresh spots, for scripts/chaos-scan.ts to kill: `chaos-scan-worker.ts ADDRESS JOURNAL MAP`.
+ * One scan on fresh spots, for scripts/chaos-scan.ts to kill: `chaos-scan-worker.ts ADDRESS JOURNAL MAP POINTS`.
  * The beamline is in the parent process, and goes on without this one.
  */
 import { existsSync } from "node:fs";
@@ -8,10 +8,10 @@ import { isSaclaError } from "../src/core/errors.ts";
 import { controlBeamline, Engine, Journal, type Row, resumeScan, scanList, TargetMap } from "../src/scan/index.ts";
 import { delaysPs, experiment, LEASE_MS, MONITOR, SHOTS } from "./chaos-scan-setup.ts";
 
-const [address = "", journalPath = "", mapPath = ""] = process.argv.slice(2);
+const [address = "", journalPath = "", mapPath = "", points = ""] = process.argv.slice(2);
 const plan = scanList({
   axis: "delay",
-  positions: delaysPs,
+  positions: delaysPs(Number(points)),
   shots: SHOTS,
   freshSpots: { map: "chip", shutter: "xrays" },
 });

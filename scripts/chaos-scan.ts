@@ -66,8 +66,8 @@ class Program {
   #out = "";
   #how: Exclude<Ended["how"], "asleep"> = "failed";
 
-  constructor(address: string, files: readonly string[]) {
-    const child = fork(worker, [address, ...files], {
+  constructor(address: string, args: readonly string[]) {
+    const child = fork(worker, [address, ...args], {
       execArgv: [],
       stdio: ["ignore", "pipe", "pipe", "ipc"],
     });
@@ -148,13 +148,13 @@ const placeOf = (spot: number): { readonly x: number; readonly y: number } => ({
 });
 
 /** What is wrong with a scan that was brought to its end. */
-function faultsOf(beamline: Beamline, rows: readonly ScanRow[], mapPath: string): string[] {
+function faultsOf(beamline: Beamline, rows: readonly ScanRow[], mapPath: string, points: number): string[] {
   const faults: string[] = [];
-  if (rows.map(({ delay }) => delay).join() !== delaysPs.join())
+  if (rows.map(({ delay }) => delay).join() !== delaysPs(points).join())
     faults.push(`the points are ${rows.length}, or not those asked`);
   const tags = rows.flatMap((row) => row.tags);
-  if (new Set(tags).size !== SHOTS * delaysPs.length)
-    faults.push(`${new Set(tags).size} different shots instead of ${SHOTS * delaysPs.length}`);
+  if (new Set(tags).size !== SHOTS * points)
+    faults.push(`${new Set(tags).size} different shots instead of ${SHOTS * points}`);
   for (const [spot, openings] of beamline.openings)
     if (openings > 1) faults.push(`spot ${spot} was exposed ${openings} times`);
   for (const row of rows)
@@ -162,7 +162,7 @@ function faultsOf(beamline: Beamline, rows: readonly ScanRow[], mapPath: string)
       ...beamline.faultsOfPoint(row.delay, placeOf(row.spot), row.tags).map((fault) => `point ${row.delay}: ${fault}`),
     );
   const map = TargetMap.open(mapPath);
-  if (map.counts.shot !== delaysPs.length) faults.push(`the map says ${map.counts.shot} spots were shot`);
+  if (map.counts.shot !== points) faults.push(`the map says ${map.counts.shot} spots were shot`);
   for (let spot = 0; spot < SPOTS; spot++)
     if (map.state(spot) === "fresh" && beamline.hits(placeOf(spot)) > 0)
       faults.push(`spot ${spot} was hit, and its map says it is fresh`);
@@ -170,10 +170,11 @@ function faultsOf(beamline: Beamline, rows: readonly ScanRow[], mapPath: string)
   return faults;
 }
 
-/** Kills scans `kills` times at moments spread over their whole duration, and brings each to its end. */
+/** Kills scans of so many points `kills` times at moments spread over their duration, and brings each to its end. */
 export async function chaosScan(
   kills: number,
   seed: number,
+  points = 200,
   log: (line: string) => void = () => {},
 ): Promise<ChaosScanReport> {
   const folder = mkdtempSync(join(tmpdir(), "sacla-chaos-scan-"));
@@ -191,7 +192,7 @@ export async function chaosScan(
         Array.from({ length: SPOTS }, (_, i) => placeOf(i)),
       ).close();
       const beamline = await Beamline.open(seed + scans, `ipc://${join(folder, `${scans}.socket`)}`);
-      let program = new Program(beamline.address, files);
+      let program = new Program(beamline.address, [...files, String(points)]);
       let before: string | null = null;
       const woken: Promise<string[]>[] = [];
       for (let leases = 1; ; leases++) {
@@ -204,7 +205,7 @@ export async function chaosScan(
         };
         const ended: Ended = await program.run(beamline, before, done < kills ? lifeMs : null, sleeps, wakeAll);
         if (ended.how === "done") {
-          faults.push(...faultsOf(beamline, ended.rows, files[1]).map((fault) => `scan ${scans}: ${fault}`));
+          faults.push(...faultsOf(beamline, ended.rows, files[1], points).map((fault) => `scan ${scans}: ${fault}`));
           break;
         }
         if (ended.how === "failed") {
@@ -221,7 +222,7 @@ export async function chaosScan(
           moments[ended.doing] = (moments[ended.doing] ?? 0) + 1;
         }
         // The next one loads while the lease of the dead one runs out.
-        program = new Program(beamline.address, files);
+        program = new Program(beamline.address, [...files, String(points)]);
         before = await beamline.leaseEnds(leases);
         if (before !== "expired") beamline.faults.push(`the lease of a dead program is ${before}`);
         log(`${done} kills, ${scans} scans, ${faults.length + beamline.faults.length} faults`);
@@ -253,7 +254,7 @@ function isBegun(path: string): boolean {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const [kills = 100, seed = 1] = process.argv.slice(2).map(Number);
-  const report = await chaosScan(kills, seed, (line) => process.stderr.write(`\r${line}   `));
+  const report = await chaosScan(kills, seed, 200, (line) => process.stderr.write(`\r${line}   `));
   console.log(`\n${JSON.stringify(report, null, 2)}`);
   process.exitCode = report.faults.length === 0 ? 0 : 1;
 }

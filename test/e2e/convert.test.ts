@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 import { chaos } from "../../scripts/chaos-convert.ts";
 import { bundled } from "../support/bundled.ts";
 import { sacla } from "../support/cli.ts";
-import { isFull, times } from "../support/full.ts";
+import { isFull, itInFull, times } from "../support/full.ts";
 import { itNeeding, pythonWith } from "../support/optional.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
@@ -55,30 +55,33 @@ describe("sacla convert", () => {
     expect(readdirSync(folder).sort()).toEqual(["a.h5", "a.parquet", "missing.svg"]);
   });
 
-  it("writes for a program, prints what to type next, and warns of a reader that places sensors wrongly", async () => {
-    const folder = fresh();
-    const command = ["convert", "--url", fixture, "--class", "exposed"];
-    const { out, code } = await sacla(folder, [...command, "--for", "dials", "-o", "a b.h5"]);
-    expect(code).toBe(0);
-    expect(out).toContain(
-      "next:\n  dials.import 'a b.h5' output.experiments='a b.expt'\n" +
-        "  dials.find_spots 'a b.expt' output.reflections='a b.refl'\n  dials.stills_process 'a b.h5'\n",
-    );
-    expect((await sacla(folder, ["validate", "a b.h5"])).out).toContain("nxmx layout, 0 errors");
-    const crystfel = await sacla(folder, [...command, "--for", "crystfel", "-o", "c.h5", "--json"]);
-    expect(JSON.parse(crystfel.out)).toMatchObject({
-      warnings: [],
-      next: ["echo c.h5 > c.lst", expect.stringMatching(/^indexamajig -g c\.geom -i c\.lst .*--threshold=2 /)],
-    });
-    const cheetah = await sacla(folder, [...command, "--for", "crystfel", "--format", "cheetah", "-o", "d.h5"]);
-    // 0.1192 degrees off 90, over 64 × 32 pixels.
-    expect(cheetah.out).toMatch(/DIALS .* place the sensors of Cheetah files up to 0\.3 pixels off.*--for dials/);
-    expect(cheetah.out).toContain("--threshold=20 ");
-    expect(await sacla(folder, [...command, "--for", "dxtbx", "--format", "cheetah", "-o", "e.h5"])).toMatchObject({
-      code: 2,
-      err: expect.stringContaining("nxmx for dxtbx"),
-    });
-  });
+  itInFull(
+    "writes for a program, prints what to type next, and warns of a reader that places sensors wrongly",
+    async () => {
+      const folder = fresh();
+      const command = ["convert", "--url", fixture, "--class", "exposed"];
+      const { out, code } = await sacla(folder, [...command, "--for", "dials", "-o", "a b.h5"]);
+      expect(code).toBe(0);
+      expect(out).toContain(
+        "next:\n  dials.import 'a b.h5' output.experiments='a b.expt'\n" +
+          "  dials.find_spots 'a b.expt' output.reflections='a b.refl'\n  dials.stills_process 'a b.h5'\n",
+      );
+      expect((await sacla(folder, ["validate", "a b.h5"])).out).toContain("nxmx layout, 0 errors");
+      const crystfel = await sacla(folder, [...command, "--for", "crystfel", "-o", "c.h5", "--json"]);
+      expect(JSON.parse(crystfel.out)).toMatchObject({
+        warnings: [],
+        next: ["echo c.h5 > c.lst", expect.stringMatching(/^indexamajig -g c\.geom -i c\.lst .*--threshold=2 /)],
+      });
+      const cheetah = await sacla(folder, [...command, "--for", "crystfel", "--format", "cheetah", "-o", "d.h5"]);
+      // 0.1192 degrees off 90, over 64 × 32 pixels.
+      expect(cheetah.out).toMatch(/DIALS .* place the sensors of Cheetah files up to 0\.3 pixels off.*--for dials/);
+      expect(cheetah.out).toContain("--threshold=20 ");
+      expect(await sacla(folder, [...command, "--for", "dxtbx", "--format", "cheetah", "-o", "e.h5"])).toMatchObject({
+        code: 2,
+        err: expect.stringContaining("nxmx for dxtbx"),
+      });
+    },
+  );
 
   const dials = pythonWith("dxtbx.format", "h5py");
   itNeeding(
@@ -124,10 +127,12 @@ print(json.dumps([names, len(panels), panels[2].get_origin(), panels[2].get_fast
   );
 });
 
+const shots = times(500, 100);
+
 describe("a conversion killed at random moments", () => {
   it("ends the same to the last byte, and leaves nothing", async () => {
     const asked = isFull ? 8 : times(4, 1);
-    const { kills, faults } = await chaos(asked, 20251);
+    const { kills, faults } = await chaos(asked, 20251, shots);
     expect(faults).toEqual([]);
     expect(kills).toBe(asked);
   });
@@ -138,7 +143,8 @@ const worker = await bundled(fileURLToPath(new URL("../../scripts/chaos-convert-
 /** Runs the chaos worker with files limited to so many KiB, as a disk that is full. */
 function convertWithin(kib: number | null, target: string) {
   const limit = kib === null ? "" : `ulimit -f ${kib}; `;
-  return spawnSync("bash", ["-c", `${limit}exec "$@"`, "bash", process.execPath, worker, target], { encoding: "utf8" });
+  const program = [process.execPath, worker, target, String(shots)];
+  return spawnSync("bash", ["-c", `${limit}exec "$@"`, "bash", ...program], { encoding: "utf8" });
 }
 
 const hasBash = (() => {
@@ -154,18 +160,18 @@ describe.skipIf(!hasBash)("a disk that is full", () => {
   it("while shots are read, and while the file is written: WRITE_FAILED, and the rest when there is room", () => {
     const folder = fresh();
     const target = join(folder, "a.h5");
-    const reading = convertWithin(600, target);
+    const reading = convertWithin(1.2 * shots, target);
     expect(reading.status).not.toBe(0);
     expect(reading.stderr).toContain("WRITE_FAILED");
     expect(existsSync(target)).toBe(false);
     expect(readdirSync(folder).sort()).toEqual(["a.h5.part.data", "a.h5.part.journal"]);
-    // Enough for what is read (2.4 MB), not for the file with its groups (5 MB).
-    const writing = convertWithin(3500, target);
+    // Enough for what is read (4.8 kB a shot), not for the file with its groups (10 kB).
+    const writing = convertWithin(7 * shots, target);
     expect(writing.stderr).toContain("WRITE_FAILED");
     expect(readdirSync(folder).sort()).toEqual(["a.h5.part.data", "a.h5.part.journal"]);
     const last = convertWithin(null, target);
     expect(last.stderr).toBe("");
-    expect(last.stdout).toContain("resumed 500");
+    expect(last.stdout).toContain(`resumed ${shots}`);
     expect(readdirSync(folder)).toEqual(["a.h5"]);
     const again = convertWithin(null, join(folder, "b.h5"));
     expect(again.status).toBe(0);

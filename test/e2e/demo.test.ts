@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
 import { sacla } from "../support/cli.ts";
-import { itWithSharedData, sharedData } from "../support/optional.ts";
+import { cases, itInFull } from "../support/full.ts";
+import { itWithSharedData, itWithSharedDataInFull, sharedData } from "../support/optional.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
 interface Demo {
@@ -104,11 +105,11 @@ describe("the demo", () => {
     expect(report).not.toMatch(/(src|href)="(?!data:|#)/);
   });
 
-  it("gives the same numbers again", async () => {
+  itInFull("gives the same numbers again", async () => {
     expect(await demoOf("--limit", "3")).toEqual(await limited);
   });
 
-  itWithSharedData("equals numpy on an octal written by an independent program", async () => {
+  itWithSharedDataInFull("equals numpy on an octal written by an independent program", async () => {
     const truth = JSON.parse(readFileSync(`${sharedData}206178.truth.json`, "utf8")) as Truth;
     const demo = await demoOf(`${sharedData}206178.h5`);
     checkTruth(demo, truth);
@@ -132,11 +133,12 @@ describe("the demo", () => {
     );
   });
 
-  it.each([
+  const broken: readonly [source: string, code: string, exit: number][] = [
     ["no-such.h5", "FILE_NOT_FOUND", 1],
     [fileURLToPath(import.meta.url), "NOT_HDF5", 1],
     ["ftp://x", "BAD_URL", 2],
-  ])("says what is wrong with %s: %s", async (source, code, exit) => {
+  ];
+  it.each(cases(broken, 2))("says what is wrong with %s: %s", async (source, code, exit) => {
     const run = await sacla(folder, ["demo", "--json", "--out", "never.html", source]);
     expect(run.code).toBe(exit);
     expect(JSON.parse(run.out)).toMatchObject({ error: { code, next: expect.any(String) } });

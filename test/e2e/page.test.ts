@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { interpolateGreys } from "d3-scale-chromatic";
 import type { Browser, Page } from "playwright-core";
 import { PNG } from "pngjs";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect } from "vitest";
 import { connect } from "../../src/connect.ts";
 import type { Roi } from "../../src/core/roi.ts";
 import { createSimulatedFacility } from "../../src/facility/index.ts";
@@ -13,6 +13,7 @@ import { replayLive as play } from "../../src/live/index.ts";
 import { assemblerFor, radiusToQ } from "../../src/reduce/index.ts";
 import { newToken, serve } from "../../src/server/index.ts";
 import { callMethods } from "../../src/transport/methods.ts";
+import { itInFull } from "../support/full.ts";
 import { buildPage, hasBrowser, itInBrowser, openBrowser, openPage, type Viewing, view } from "../support/page.ts";
 import { childrenOf } from "../support/processes.ts";
 import { temporaryFolder } from "../support/temporary.ts";
@@ -447,7 +448,7 @@ describe("the page in Chromium", () => {
 });
 
 describe("the built page", () => {
-  it("is at most 450 kB compressed when it is opened, and nothing of it is from elsewhere", async () => {
+  itInFull("is at most 450 kB compressed when it is opened, and nothing of it is from elsewhere", async () => {
     await buildPage();
     const assets = join(root, "dist/web/assets");
     const html = readFileSync(join(root, "dist/web/index.html"), "utf8");

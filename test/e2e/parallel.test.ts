@@ -4,6 +4,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { describe, expect, it } from "vitest";
 import { bundled } from "../support/bundled.ts";
 import { runProgram, runSource } from "../support/cli.ts";
+import { cases } from "../support/full.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
 const folder = temporaryFolder();
@@ -19,11 +20,15 @@ async function parallel(task: object, isTypeScript = false): Promise<Record<stri
 }
 
 describe("reduceInParallel", () => {
-  it("gives the bits of one pass, an account of every shot, and its progress", async () => {
-    const answer = await parallel({}, true);
-    expect(answer).toMatchObject({ same: true, ledger: { asked: 60 }, progress: [expect.any(Number), 60] });
-    expect(answer["ledger"]).toEqual(answer["aloneLedger"]);
-  });
+  // A part of TypeScript needs tsx, which starts slowly in each thread.
+  it.each(cases([true, false], 1))(
+    "gives the bits of one pass, an account of every shot, and its progress",
+    async (isTypeScript) => {
+      const answer = await parallel({}, isTypeScript);
+      expect(answer).toMatchObject({ same: true, ledger: { asked: 60 }, progress: [expect.any(Number), 60] });
+      expect(answer["ledger"]).toEqual(answer["aloneLedger"]);
+    },
+  );
 
   it("replaces a thread that dies and does its part again, to the same bits", async () => {
     const mark = join(folder, "died");

@@ -12,6 +12,7 @@ import { withRecording } from "../../src/transport/wrappers/with-recording.ts";
 import { makeCertificate } from "../support/certificate.ts";
 import { type Finished, sacla } from "../support/cli.ts";
 import { cli } from "../support/fake-io.ts";
+import { cases } from "../support/full.ts";
 import { itNeeding, pythonWith } from "../support/optional.ts";
 import { childrenOf, isAlive } from "../support/processes.ts";
 import { temporaryFolder } from "../support/temporary.ts";
@@ -285,7 +286,7 @@ describe("sacla serve with its reads in another process", () => {
     mkdirSync(join(folder, "night"));
     writeFileSync(join(folder, "night", "run.h5"), readFileSync(fixture));
     const sources = [`file:${join(folder, "night")}`, `recording:${recording}`];
-    for (const source of sources) {
+    for (const source of cases(sources, 1)) {
       await using direct = await connect(source);
       await served(source, async (first) => {
         // The folder once more through another server.
@@ -313,10 +314,14 @@ describe("sacla serve with its reads in another process", () => {
       const { code, err } = await sacla(folder, ["serve", ...args, "--zmq", `ipc://${join(folder, "failing")}`]);
       return [code, err];
     };
-    expect(await failure(join(folder, "none.h5"))).toEqual([1, expect.stringContaining("FILE_NOT_FOUND")]);
-    expect(await failure("sim:?sed=1")).toEqual([2, expect.stringContaining("BAD_URL")]);
     const taken = ["--karabo-bridge", `ipc://${join(folder, "no", "such")}`];
-    expect(await failure("sim:", ...taken)).toEqual([1, expect.stringContaining("UNREACHABLE")]);
+    const failures: readonly [args: readonly string[], exit: number, code: string][] = [
+      [[join(folder, "none.h5")], 1, "FILE_NOT_FOUND"],
+      [["sim:?sed=1"], 2, "BAD_URL"],
+      [["sim:", ...taken], 1, "UNREACHABLE"],
+    ];
+    for (const [args, exit, code] of cases(failures, 0))
+      expect(await failure(...args)).toEqual([exit, expect.stringContaining(code)]);
   });
 
   it("ends with 0 at a Ctrl+C before it is ready", async () => {

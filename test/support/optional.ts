@@ -3,6 +3,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { it } from "vitest";
+import { isLong } from "./full.ts";
 
 /** Folder given to developers beside the repository; the project passes without it. */
 export const sharedData: string = fileURLToPath(new URL("../../../shared/data/", import.meta.url));
@@ -71,6 +72,12 @@ export const blueskyModules: readonly string[] = [
  */
 export function itWithSharedData(name: string, test: () => void | Promise<void>): void {
   itNeeding(existsSync(sharedData), "no shared data", name, test);
+}
+
+/** One that takes long, of which a shorter one shows most: as `itInFull`. */
+export function itWithSharedDataInFull(name: string, test: () => void | Promise<void>): void {
+  if (isLong) itWithSharedData(name, test);
+  else it.skip(name);
 }
 
 /** A test that needs something the product does not: skipped, with the reason printed, where it is absent. */

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { PNG } from "pngjs";
 import { describe, expect, it } from "vitest";
 import { type CliResult, cli } from "../../support/fake-io.ts";
+import { itInFull } from "../../support/full.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 
 const experiment = fileURLToPath(new URL("../../../examples/experiment.json", import.meta.url));
@@ -29,7 +30,7 @@ describe("sacla diff", () => {
     for (const file of done.files.values()) expect(png(file).width).toBeGreaterThan(500);
   });
 
-  it("judges nothing from one shot, which has no scatter", async () => {
+  itInFull("judges nothing from one shot, which has no scatter", async () => {
     const [number = "", ...rest] = stored;
     const done = await run("diff", number, sensor, "-n", "2", "--dark", "none", ...rest);
     expect(done.out).toMatch(/^1 pumped − 1 unpumped shot, /);

@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { cli } from "../../support/fake-io.ts";
+import { cases } from "../../support/full.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 
 const folder = temporaryFolder();
@@ -121,7 +122,7 @@ describe("sacla serve", () => {
     ]);
     expect(await failure("serve", sim, "--zmq", "5555")).toEqual([2, expect.stringContaining("tcp://HOST:PORT")]);
     await new Promise((resolve) => other.close(resolve));
-    for (const address of ["5580", "127.0.0.1", "127.0.0.1:http", "http://127.0.0.1:5580"]) {
+    for (const address of cases(["5580", "127.0.0.1", "127.0.0.1:http", "http://127.0.0.1:5580"], 0)) {
       expect(await failure("serve", sim, "--http", address), address).toEqual([
         2,
         expect.stringContaining("HOST:PORT"),

@@ -11,6 +11,7 @@ import { Assembler, usable } from "../../../src/ip/index.ts";
 import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import { imagesOf, St } from "../../../src/st/index.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
+import { itInFull } from "../../support/full.ts";
 
 const bl = 2;
 const run = 228_989;
@@ -28,45 +29,48 @@ describe("the simulated CITIUS 20.2M", () => {
     expect(groupDetectors(["CITIUS1", "CITIUS-2.2M-001"]).map(({ id }) => id)).toEqual(["CITIUS1", "CITIUS-2.2M-001"]);
   });
 
-  it("is put together by the Assembler: no sensor covers another, rings are where Bragg's law puts them", async () => {
-    const buffer = new ctdapyXfel.CtrlBuffer(bl, run);
-    const infos = await buffer.detectorInfos();
-    const masks = imagesOf(await buffer.readBadpixelMasks()).map(usable);
-    const assembler = new Assembler(infos, { view: "source", masks });
-    const covered = assembler.coverage().data.reduce((sum, n) => sum + n, 0);
-    const good = masks.reduce((sum, mask) => sum + mask.data.reduce((a, b) => a + b, 0), 0);
-    expect(covered / good).toBeGreaterThan(0.999);
-    expect(covered / good).toBeLessThan(1.001);
-    // Sensor 0 is at the top left as seen from the source, the last at the bottom right.
-    expect(assembler.toSensor(200, 100)?.sensor).toBe("CITIUS-20.2M-001-000");
-    expect(assembler.toSensor(assembler.width - 200, assembler.height - 100)?.sensor).toBe("CITIUS-20.2M-001-071");
+  itInFull(
+    "is put together by the Assembler: no sensor covers another, rings are where Bragg's law puts them",
+    async () => {
+      const buffer = new ctdapyXfel.CtrlBuffer(bl, run);
+      const infos = await buffer.detectorInfos();
+      const masks = imagesOf(await buffer.readBadpixelMasks()).map(usable);
+      const assembler = new Assembler(infos, { view: "source", masks });
+      const covered = assembler.coverage().data.reduce((sum, n) => sum + n, 0);
+      const good = masks.reduce((sum, mask) => sum + mask.data.reduce((a, b) => a + b, 0), 0);
+      expect(covered / good).toBeGreaterThan(0.999);
+      expect(covered / good).toBeLessThan(1.001);
+      // Sensor 0 is at the top left as seen from the source, the last at the bottom right.
+      expect(assembler.toSensor(200, 100)?.sensor).toBe("CITIUS-20.2M-001-000");
+      expect(assembler.toSensor(assembler.width - 200, assembler.height - 100)?.sensor).toBe("CITIUS-20.2M-001-071");
 
-    const images = assembler.inputs("float32");
-    await buffer.readImages(images, (await buffer.readTaglist())[60] ?? 0);
-    const picture = assembler.assemble(images, { out: assembler.output });
-    const width = 250;
-    const [sums, counts] = [new Float64Array(5000), new Float64Array(5000)];
-    for (let row = 0; row < assembler.height; row++) {
-      for (let column = 0; column < assembler.width; column++) {
-        const value = picture.data[row * assembler.width + column] ?? NaN;
-        if (Number.isNaN(value)) continue;
-        const [x, y] = [column + 0.5 - assembler.width / 2, row + 0.5 - assembler.height / 2];
-        const bin = Math.floor((72.6 * Math.sqrt(x * x + y * y)) / width);
-        sums[bin] = (sums[bin] ?? 0) + value;
-        counts[bin] = (counts[bin] ?? 0) + 1;
+      const images = assembler.inputs("float32");
+      await buffer.readImages(images, (await buffer.readTaglist())[60] ?? 0);
+      const picture = assembler.assemble(images, { out: assembler.output });
+      const width = 250;
+      const [sums, counts] = [new Float64Array(5000), new Float64Array(5000)];
+      for (let row = 0; row < assembler.height; row++) {
+        for (let column = 0; column < assembler.width; column++) {
+          const value = picture.data[row * assembler.width + column] ?? NaN;
+          if (Number.isNaN(value)) continue;
+          const [x, y] = [column + 0.5 - assembler.width / 2, row + 0.5 - assembler.height / 2];
+          const bin = Math.floor((72.6 * Math.sqrt(x * x + y * y)) / width);
+          sums[bin] = (sums[bin] ?? 0) + value;
+          counts[bin] = (counts[bin] ?? 0) + 1;
+        }
       }
-    }
-    const profile = sums.map((sum, i) => sum / (counts[i] ?? 0));
-    // L tan(2 asin(λ / 2d)) with λ = 12.39842 / 10 Å, a = 4.1569 Å, L = 120 mm.
-    const expected = [1, 2, 3, 4, 5, 6, 8].map(
-      (n) => 120_000 * Math.tan(2 * Math.asin((1.239842 * Math.sqrt(n)) / (2 * 4.1569))),
-    );
-    for (const radius of expected) {
-      const bin = Math.floor(radius / width);
-      const around = [...profile.slice(bin - 8, bin + 9)];
-      expect(Math.abs(around.indexOf(Math.max(...around)) - 8)).toBeLessThanOrEqual(1);
-    }
-  });
+      const profile = sums.map((sum, i) => sum / (counts[i] ?? 0));
+      // L tan(2 asin(λ / 2d)) with λ = 12.39842 / 10 Å, a = 4.1569 Å, L = 120 mm.
+      const expected = [1, 2, 3, 4, 5, 6, 8].map(
+        (n) => 120_000 * Math.tan(2 * Math.asin((1.239842 * Math.sqrt(n)) / (2 * 4.1569))),
+      );
+      for (const radius of expected) {
+        const bin = Math.floor(radius / width);
+        const around = [...profile.slice(bin - 8, bin + 9)];
+        expect(Math.abs(around.indexOf(Math.max(...around)) - 8)).toBeLessThanOrEqual(1);
+      }
+    },
+  );
 
   it("has the bad pixels of the run in reductions too, also where the detector is one sensor", async () => {
     const db = new Db(endpoint);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { Outages } from "../../../src/facility/control/outages.ts";
 import { createSimulatedFacility, type SimulatedFacilityOptions, VirtualClock } from "../../../src/facility/index.ts";
+import { itInFull } from "../../support/full.ts";
 
 const HIGHTAG = 202501;
 const monitor = "xfel_bl_3_tc_bm_1_pd/charge";
@@ -228,7 +229,7 @@ describe("beam trips, drifts and interlocks", () => {
     expect(locked).toBeGreaterThan(20);
   });
 
-  it("the pulse energy drifts slowly and the pointing with the quadrants", async () => {
+  itInFull("the pulse energy drifts slowly and the pointing with the quadrants", async () => {
     const { facility, clock, means } = await lit({ scenario: { pulseEnergyDrift: 0.3, pointingDrift: 0.4 } });
     const level: number[] = [];
     const vertical: number[] = [];

@@ -1,4 +1,4 @@
-import { expect, it } from "vitest";
+import { expect } from "vitest";
 import { createSimulatedFacility, simulatedEndpoint } from "../../../src/facility/index.ts";
 import { Facility } from "../../../src/index.ts";
 import {
@@ -12,10 +12,11 @@ import {
   reduce,
 } from "../../../src/reduce/index.ts";
 import { inProcess } from "../../../src/transport/index.ts";
+import { itInFull } from "../../support/full.ts";
 
 const [bl, number, sensor] = [3, 1_519_963, "MPCCD-1N0-M06-002"] as const;
 
-it("has an emission spectrometer whose lines are found where they are", async () => {
+itInFull("has an emission spectrometer whose lines are found where they are", async () => {
   const simulated = createSimulatedFacility({ seed: 4, missingRate: 0 });
   await using facility = new Facility(inProcess(simulatedEndpoint(simulated)));
   const run = await facility.run(bl, number);

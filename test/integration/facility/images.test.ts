@@ -5,7 +5,7 @@ import { createSimulatedFacility, demoRun, VirtualClock } from "../../../src/fac
 import { endpointOf } from "../../../src/source/index.ts";
 import { EdgeFinder } from "../../../src/timing/index.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
-import { times } from "../../support/full.ts";
+import { itInFull, times } from "../../support/full.ts";
 
 const ROWS = 1024;
 const COLUMNS = 512;
@@ -226,7 +226,7 @@ describe("powder rings", () => {
     expect(strong).toBeCloseTo(80_000 * Math.tan((24.352 * Math.PI) / 180), -1);
   });
 
-  it("lie at the same radius on each of the eight sensors, to a fifth of a pixel", () => {
+  itInFull("lie at the same radius on each of the eight sensors, to a fifth of a pixel", () => {
     const found = ids.map((id) => {
       const light = corrected(2, 220_934, id, tags);
       const distance = radii(2, 220_934, id);
@@ -277,7 +277,7 @@ describe("powder rings", () => {
 });
 
 describe("the pump laser", () => {
-  it("changes the rings after t0 by the true response and leaves them alone before", () => {
+  itInFull("changes the rings after t0 by the true response and leaves them alone before", () => {
     const id = "MPCCD-8N0-3-002-3";
     const distance = radii(3, demoRun.run, id);
     const rings = facility.truth.ringRadiiUm(3, demoRun.run).slice(0, 2);
@@ -343,29 +343,32 @@ describe("the timing camera", () => {
     expect(found).toBeGreaterThan(8);
   });
 
-  it("shows edges that the finder finds where the X-rays arrived, through fringes that drift, and dark pictures", () => {
-    const [rows, columns] = [256, 2048];
-    // The middle of the picture: all that the test has time for.
-    const roi = { rows: [124, 132], columns: [0, columns] } as const;
-    const all = facility.tags(3, demoRun.run);
-    const shots = [...all].slice(40, 82).map((tag) => {
-      const out = new Uint16Array(rows * columns);
-      facility.readFrame(3, demoRun.run, "OPAL-234363", tag, out);
-      return { truth: facility.truth.shot(3, 202501, tag), image: asImage(out, rows, columns) };
-    });
-    const samples = shots.map(({ image, truth }) => ({ image, xrays: truth.hasXrays }));
-    const finder = EdgeFinder.learn(samples, { roi });
-    expect(finder.summary.fringePeriodsPx.map(Math.round)).toContain(37);
-    const found = shots.flatMap(({ image, truth }) => {
-      const edge = finder.find(image);
-      if (!truth.hasXrays || truth.edgeDepth === 0) expect(edge.usable).toBe(false);
-      return edge.usable ? [{ ...edge, off: edge.fittingPx - truth.edgePixel }] : [];
-    });
-    expect(found.length).toBeGreaterThan(15);
-    const pulls = found.map(({ off, errorPx }) => Math.abs(off) / errorPx).toSorted((a, b) => a - b);
-    expect(pulls[pulls.length >> 1]).toBeLessThan(1.2);
-    expect(Math.abs(found.reduce((sum, { off }) => sum + off, 0) / found.length)).toBeLessThan(1.5);
-  });
+  itInFull(
+    "shows edges that the finder finds where the X-rays arrived, through fringes that drift, and dark pictures",
+    () => {
+      const [rows, columns] = [256, 2048];
+      // The middle of the picture: all that the test has time for.
+      const roi = { rows: [124, 132], columns: [0, columns] } as const;
+      const all = facility.tags(3, demoRun.run);
+      const shots = [...all].slice(40, 82).map((tag) => {
+        const out = new Uint16Array(rows * columns);
+        facility.readFrame(3, demoRun.run, "OPAL-234363", tag, out);
+        return { truth: facility.truth.shot(3, 202501, tag), image: asImage(out, rows, columns) };
+      });
+      const samples = shots.map(({ image, truth }) => ({ image, xrays: truth.hasXrays }));
+      const finder = EdgeFinder.learn(samples, { roi });
+      expect(finder.summary.fringePeriodsPx.map(Math.round)).toContain(37);
+      const found = shots.flatMap(({ image, truth }) => {
+        const edge = finder.find(image);
+        if (!truth.hasXrays || truth.edgeDepth === 0) expect(edge.usable).toBe(false);
+        return edge.usable ? [{ ...edge, off: edge.fittingPx - truth.edgePixel }] : [];
+      });
+      expect(found.length).toBeGreaterThan(15);
+      const pulls = found.map(({ off, errorPx }) => Math.abs(off) / errorPx).toSorted((a, b) => a - b);
+      expect(pulls[pulls.length >> 1]).toBeLessThan(1.2);
+      expect(Math.abs(found.reduce((sum, { off }) => sum + off, 0) / found.length)).toBeLessThan(1.5);
+    },
+  );
 
   it("has no edge at one shot in a hundred, and at three in a thousand no laser", () => {
     const [first = 0] = facility.tags(3, demoRun.run).slice(60);

@@ -4,6 +4,7 @@ import { Random } from "../../../src/core/random.ts";
 import { ringAngles } from "../../../src/ip/calibrants.ts";
 import { beamCentre, calibrate, fromBeamCentre, parsePoni, toPoni } from "../../../src/ip/index.ts";
 import { labPlaces } from "../../../src/ip/ring-geometry.ts";
+import { itInFull } from "../../support/full.ts";
 import { itNeeding, pythonWith } from "../../support/optional.ts";
 import { rings, square } from "../../support/powder-rings.ts";
 
@@ -43,7 +44,7 @@ describe("calibrate", () => {
     expect(beamCentre(found.geometry).x).toBeCloseTo(centreUm.x, 6);
   });
 
-  it("finds a tilt of 3.2°, which an upright geometry does not find", () => {
+  itInFull("finds a tilt of 3.2°, which an upright geometry does not find", () => {
     const steep = fromBeamCentre({ centreUm: { x: 900, y: 400 }, distanceMm: 80, rot1Deg: -3, rot2Deg: 1.1 });
     const image = rings(info, steep, photonEnergyEv, 3, new Random(11));
     const { geometry: found, errors } = calibrate(
@@ -73,7 +74,7 @@ describe("calibrate", () => {
     expect(Math.abs(found.geometry.distanceMm / 82 - 1)).toBeLessThan(2e-5);
   });
 
-  it("finds rings among unmasked hot and dead pixels, from a distance 20 % off", () => {
+  itInFull("finds rings among unmasked hot and dead pixels, from a distance 20 % off", () => {
     const random = new Random(21);
     const image = rings(info, geometry, photonEnergyEv, 3, random).map((photons) => {
       const lot = random.uniform();
@@ -86,14 +87,14 @@ describe("calibrate", () => {
     }
   });
 
-  it("finds weak rings on strong diffuse light, though no sector of 10° shows them", () => {
+  itInFull("finds weak rings on strong diffuse light, though no sector of 10° shows them", () => {
     const image = rings(info, geometry, photonEnergyEv, 1.2, new Random(2), { level: 3 });
     const found = calibrate({ S: image }, { sensors, calibrant: "LaB6", photonEnergyEv, distanceMm: 80 });
     expect(pull(found)).toBeLessThan(4);
     expect(found.errors.centreXUm).toBeLessThan(60);
   });
 
-  it("finds the geometry from a part of the rings, the beam beside the detector", () => {
+  itInFull("finds the geometry from a part of the rings, the beam beside the detector", () => {
     const aside = square(250, { posXUm: 12_000 });
     const image = rings(aside, geometry, photonEnergyEv, 3, new Random(31));
     const found = calibrate({ S: image }, { sensors: [aside], calibrant: "LaB6", photonEnergyEv, distanceMm: 85 });

@@ -4,12 +4,12 @@ import { describe, expect } from "vitest";
 import { connect } from "../../../src/index.ts";
 import { calibrate } from "../../../src/ip/index.ts";
 import { correct, darkAverage, mean, reduce } from "../../../src/reduce/index.ts";
-import { itWithSharedData, sharedData } from "../../support/optional.ts";
+import { itWithSharedDataInFull, sharedData } from "../../support/optional.ts";
 
 const photonEnergyEv = 10_000;
 
 describe("calibrate", () => {
-  itWithSharedData("finds direct beam, distance and tilt of a run within 10 µm, 0.01 % and 0.025°", async () => {
+  itWithSharedDataInFull("finds direct beam, distance and tilt of a run within 10 µm, 0.01 % and 0.025°", async () => {
     const truth = JSON.parse(readFileSync(join(sharedData, "302001.truth.json"), "utf8")) as {
       beam_centre_um: [number, number];
       light_tags: number[];

@@ -11,6 +11,7 @@ import { inProcess } from "../../../src/transport/in-process.ts";
 import type { StreamMethod, StreamParams } from "../../../src/transport/methods.ts";
 import { withRetry } from "../../../src/transport/wrappers/with-retry.ts";
 import { whileBeamRuns } from "../../support/beam.ts";
+import { itInFull } from "../../support/full.ts";
 import { TinySource, tinyPixel } from "../../support/tiny-source.ts";
 
 const [bl, run, start, images] = [3, 10, 1000, 300];
@@ -365,36 +366,39 @@ describe("what is built on shots of runs", () => {
 describe("the simulated facility, live", () => {
   const camera = "OPAL-234363";
 
-  it("gives shots of runs as they happen, none while a run is paused or over, and images equal to those read later", async () => {
-    const clock = new VirtualClock();
-    const facility = new Facility(inProcess(endpointOf(createSimulatedFacility({ clock, missingRate: 0, seed: 3 }))));
-    const shots = facility.live.shots({
-      bl: 3,
-      detectors: [camera],
-      signals: [charge],
-      policy: "every",
-      untilRunEnd: true,
-    });
-    const sums = new Map<number, number>();
-    const work = async (): Promise<void> => {
-      for await (const shot of shots) {
-        expect(shot.run).toBe(1_520_001);
-        expect("value" in shot.value(charge)).toBe(true);
-        sums.set(shot.tag, sumOf(shot.images[camera]?.data));
+  itInFull(
+    "gives shots of runs as they happen, none while a run is paused or over, and images equal to those read later",
+    async () => {
+      const clock = new VirtualClock();
+      const facility = new Facility(inProcess(endpointOf(createSimulatedFacility({ clock, missingRate: 0, seed: 3 }))));
+      const shots = facility.live.shots({
+        bl: 3,
+        detectors: [camera],
+        signals: [charge],
+        policy: "every",
+        untilRunEnd: true,
+      });
+      const sums = new Map<number, number>();
+      const work = async (): Promise<void> => {
+        for await (const shot of shots) {
+          expect(shot.run).toBe(1_520_001);
+          expect("value" in shot.value(charge)).toBe(true);
+          sums.set(shot.tag, sumOf(shot.images[camera]?.data));
+        }
+      };
+      await whileBeamRuns(clock, work());
+      const tags = await facility.db.readTaglistByrun(3, 1_520_001);
+      expect(shots.ledger).toEqual({ asked: tags.length, used: tags.length, dropped: [] });
+      expect([...sums.keys()]).toEqual([...tags]);
+      for await (const shot of facility.shots({
+        run: { bl: 3, number: 1_520_001 },
+        detectors: [camera],
+        tags: tags.slice(0, 5),
+      })) {
+        expect(sumOf(shot.images[camera]?.data)).toBe(sums.get(shot.tag));
       }
-    };
-    await whileBeamRuns(clock, work());
-    const tags = await facility.db.readTaglistByrun(3, 1_520_001);
-    expect(shots.ledger).toEqual({ asked: tags.length, used: tags.length, dropped: [] });
-    expect([...sums.keys()]).toEqual([...tags]);
-    for await (const shot of facility.shots({
-      run: { bl: 3, number: 1_520_001 },
-      detectors: [camera],
-      tags: tags.slice(0, 5),
-    })) {
-      expect(sumOf(shot.images[camera]?.data)).toBe(sums.get(shot.tag));
-    }
-  });
+    },
+  );
 
   it("follows from one run into the next unless told to end", async () => {
     const clock = new VirtualClock();

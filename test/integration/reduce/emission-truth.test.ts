@@ -20,7 +20,7 @@ import {
   shotsFrom,
 } from "../../../src/reduce/index.ts";
 import { rounds } from "../../support/full.ts";
-import { itNeeding, itWithSharedData, pythonWith, sharedData } from "../../support/optional.ts";
+import { itNeeding, itWithSharedDataInFull, pythonWith, sharedData } from "../../support/optional.ts";
 
 const python = pythonWith("numpy", "scipy.special");
 const script = fileURLToPath(new URL("../../support/emission-shots.py", import.meta.url));
@@ -110,49 +110,52 @@ describe("emission lines of another program", () => {
     },
   );
 
-  itWithSharedData("are found within the bars at 10³ to 10⁵ photons, and their curve within 0.1 pixel", async () => {
-    const truth = JSON.parse(readFileSync(join(sharedData, "305001.truth.json"), "utf8")) as {
-      readonly tags: readonly number[];
-      readonly lines_eV: readonly [number, number];
-      readonly col0: number;
-      readonly r0: number;
-      readonly e0_eV: number;
-      readonly disp_eV_per_col: number;
-      readonly bend_col_per_eV2: number;
-      readonly curve_col_per_row2: number;
-      readonly tilt: number;
-    };
-    await using facility = await connect(join(sharedData, "305001.h5"));
-    const run = await facility.run(3, 305_001);
-    const [sensor = ""] = (await run.detectors()).map(({ id }) => id);
-    const { absGain } = await run.detectorInfo(sensor);
-    const shots = (tags: Iterable<number>) =>
-      facility.shots({ run, detectors: [sensor], tags: Uint32Array.from(tags) });
-    const dark = await darkAverage(shots(await run.darkTags()));
-    const column = await run.column("bl_3/oh_2/photon_energy_in_eV");
-    const calibration = calibrationShots(column, { fromEv: 7000, toEv: 7100 });
-    expect(calibration.map(({ energyEv }) => energyEv)).toEqual([7025, 7035, 7045, 7055, 7065, 7075]);
-    const options = { aduPerPhoton: aduPerPhoton(7050, absGain ?? NaN), noiseAdu: dark, calibration };
-    const bars = [0.24, 0.08, 0.025];
-    for (const [k, bar] of bars.entries()) {
-      const tags = [...truth.tags.slice(3, 9), truth.tags[10 + k] ?? 0];
-      const { maps, ledger } = await reduce(shots(tags), { maps: emissionMaps(options) }, { dark });
-      expect(ledger.used).toBe(7);
-      const found = maps[sensor];
-      if (found === undefined) throw new Error("no maps");
-      const curve = calibrateEmission(found.calibration);
-      for (const energy of [7025, 7045, 7058, 7075])
-        for (let row = 0; row < 128; row++) {
-          const [e, r] = [energy - truth.e0_eV, row - truth.r0];
-          const bent = truth.bend_col_per_eV2 * e * e + truth.curve_col_per_row2 * r * r + truth.tilt * r;
-          const column = truth.col0 + e / truth.disp_eV_per_col + bent;
-          expect(Math.abs(emissionPixelAt(curve, energy, row) - column)).toBeLessThan(0.1);
-        }
-      const { lines } = fitEmissionLines(emissionSpectrum(found.sample.photons, curve), curve);
-      expect(Math.abs((lines[0]?.energyEv ?? NaN) - truth.lines_eV[0])).toBeLessThan(bar);
-      expect(Math.abs((lines[1]?.energyEv ?? NaN) - truth.lines_eV[1])).toBeLessThan(
-        3 * (lines[1]?.energyErrorEv ?? 0),
-      );
-    }
-  });
+  itWithSharedDataInFull(
+    "are found within the bars at 10³ to 10⁵ photons, and their curve within 0.1 pixel",
+    async () => {
+      const truth = JSON.parse(readFileSync(join(sharedData, "305001.truth.json"), "utf8")) as {
+        readonly tags: readonly number[];
+        readonly lines_eV: readonly [number, number];
+        readonly col0: number;
+        readonly r0: number;
+        readonly e0_eV: number;
+        readonly disp_eV_per_col: number;
+        readonly bend_col_per_eV2: number;
+        readonly curve_col_per_row2: number;
+        readonly tilt: number;
+      };
+      await using facility = await connect(join(sharedData, "305001.h5"));
+      const run = await facility.run(3, 305_001);
+      const [sensor = ""] = (await run.detectors()).map(({ id }) => id);
+      const { absGain } = await run.detectorInfo(sensor);
+      const shots = (tags: Iterable<number>) =>
+        facility.shots({ run, detectors: [sensor], tags: Uint32Array.from(tags) });
+      const dark = await darkAverage(shots(await run.darkTags()));
+      const column = await run.column("bl_3/oh_2/photon_energy_in_eV");
+      const calibration = calibrationShots(column, { fromEv: 7000, toEv: 7100 });
+      expect(calibration.map(({ energyEv }) => energyEv)).toEqual([7025, 7035, 7045, 7055, 7065, 7075]);
+      const options = { aduPerPhoton: aduPerPhoton(7050, absGain ?? NaN), noiseAdu: dark, calibration };
+      const bars = [0.24, 0.08, 0.025];
+      for (const [k, bar] of bars.entries()) {
+        const tags = [...truth.tags.slice(3, 9), truth.tags[10 + k] ?? 0];
+        const { maps, ledger } = await reduce(shots(tags), { maps: emissionMaps(options) }, { dark });
+        expect(ledger.used).toBe(7);
+        const found = maps[sensor];
+        if (found === undefined) throw new Error("no maps");
+        const curve = calibrateEmission(found.calibration);
+        for (const energy of [7025, 7045, 7058, 7075])
+          for (let row = 0; row < 128; row++) {
+            const [e, r] = [energy - truth.e0_eV, row - truth.r0];
+            const bent = truth.bend_col_per_eV2 * e * e + truth.curve_col_per_row2 * r * r + truth.tilt * r;
+            const column = truth.col0 + e / truth.disp_eV_per_col + bent;
+            expect(Math.abs(emissionPixelAt(curve, energy, row) - column)).toBeLessThan(0.1);
+          }
+        const { lines } = fitEmissionLines(emissionSpectrum(found.sample.photons, curve), curve);
+        expect(Math.abs((lines[0]?.energyEv ?? NaN) - truth.lines_eV[0])).toBeLessThan(bar);
+        expect(Math.abs((lines[1]?.energyEv ?? NaN) - truth.lines_eV[1])).toBeLessThan(
+          3 * (lines[1]?.energyErrorEv ?? 0),
+        );
+      }
+    },
+  );
 });

@@ -193,7 +193,7 @@ describe("the kernel", () => {
         expect(difference(await reduce(stacked(images, type, false), reducers(), options), expected)).toBeUndefined();
         expect(difference(await reduce(stacked(images, type, true), reducers(), options), expected)).toBeUndefined();
       }),
-      { numRuns: rounds(25) },
+      { numRuns: rounds(25, 2) },
     );
   });
 
@@ -219,7 +219,7 @@ describe("the kernel", () => {
           ).toBeUndefined();
         }
       }),
-      { numRuns: rounds(8) },
+      { numRuns: rounds(8, 1) },
     );
   });
 

@@ -9,6 +9,7 @@ import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import { St } from "../../../src/st/index.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
 import { counting } from "../../support/counting.ts";
+import { cases, itInFull } from "../../support/full.ts";
 import { facility } from "../../support/simulated-shots.ts";
 import { TinySource, tinyColumns, tinyRows } from "../../support/tiny-source.ts";
 
@@ -16,7 +17,7 @@ const endpoint = inProcess(endpointOf(facility));
 const [db, st] = [new Db(endpoint), new St(endpoint)];
 
 describe("picture", () => {
-  it("is the quick look's mean, assembled, with axes, an account and what was done", async () => {
+  itInFull("is the quick look's mean, assembled, with axes, an account and what was done", async () => {
     const counted = counting(endpoint);
     const run = await new Db(counted).run(3, 1_520_000);
     const errorMaps = vi.spyOn(Assembler.prototype, "assembleErrors");
@@ -125,7 +126,7 @@ describe("the error map", () => {
   const source = inProcess(endpointOf(new RepeatedRuns()));
   const repeated = { db: new Db(source), st: new St(source) };
 
-  for (const method of ["nearest", "area"] as const) {
+  for (const method of cases(["nearest", "area"] as const, 1)) {
     it(`says how far repeated means scatter, in each pixel: ${method}`, async () => {
       let [sum, squares, variances, within]: Float64Array[] = [];
       const pictures = [];

@@ -16,7 +16,7 @@ import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import { St } from "../../../src/st/index.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
 import { chargeImage } from "../../support/charge-sharing.ts";
-import { cases } from "../../support/full.ts";
+import { cases, itInFull } from "../../support/full.ts";
 import { scriptedShots } from "../../support/scripted-shots.ts";
 import { facility, simulatedShots } from "../../support/simulated-shots.ts";
 import { of } from "../../unit/reduce/stack.ts";
@@ -24,7 +24,7 @@ import { of } from "../../unit/reduce/stack.ts";
 const total = (values: ArrayLike<number>): number => Array.from(values).reduce((a, b) => a + b, 0);
 
 describe("radialProfile", () => {
-  it("finds the powder rings of a simulated octal where they are, over all its sensors", async () => {
+  itInFull("finds the powder rings of a simulated octal where they are, over all its sensors", async () => {
     const [bl, run] = [2, 220_934];
     const ids = Array.from({ length: 8 }, (_, k) => `MPCCD-8B0-2-008-${k + 1}`);
     const infos = ids.map((id) => facility.detectorInfo(bl, run, id));
@@ -147,7 +147,7 @@ describe("commonMode", () => {
     [138.5, 0.02, 1.5],
     [231, 0.16, 1.5],
   ] as const;
-  it.each(cases(images, 1, 2, 7))(
+  it.each(cases(images, 5))(
     "takes under 0.3 percent of the signal: photons of %f ADU, clouds of %f pixel, %f a pixel",
     async (adu, cloudPx, photons) => {
       const random = new Random(17);

@@ -10,7 +10,7 @@ import {
   speckleDelays,
 } from "../../../src/reduce/index.ts";
 import { chargeImage } from "../../support/charge-sharing.ts";
-import { cases, times } from "../../support/full.ts";
+import { cases, itInFull, times } from "../../support/full.ts";
 import { type ScriptedShot, scriptedShots } from "../../support/scripted-shots.ts";
 import { frame, of, shotsOf, type TestImage } from "../../unit/reduce/stack.ts";
 
@@ -43,7 +43,7 @@ describe("speckleContrast", () => {
     expect(Math.abs(photonsPerPixel - photons)).toBeLessThan(3 * photonsPerPixelError);
   });
 
-  it("has errors that are the scatter", async () => {
+  itInFull("has errors that are the scatter", async () => {
     const pulls: number[] = [];
     for (let seed = 0; seed < times(24, 10); seed++) {
       const { it: found } = await reduce(shotsOf(speckle(seed, 4, 0.2), spec), {
@@ -91,7 +91,7 @@ describe("speckleContrast", () => {
     expect(of(byDark).photonsPerPixelError).toBeGreaterThan(of(byNumber).photonsPerPixelError);
   });
 
-  it("counts what few dark shots leave unknown, which is the same in all shots", async () => {
+  itInFull("counts what few dark shots leave unknown, which is the same in all shots", async () => {
     const pulls: number[] = [];
     for (let seed = 0; seed < times(16, 5); seed++) {
       const random = new Random(100 + seed);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { asImage } from "../../../src/core/ndarray.ts";
 import { EdgeFinder, type EdgeFinderOptions, type EdgeFinderState } from "../../../src/timing/index.ts";
-import { cases, times } from "../../support/full.ts";
+import { cases, itInFull, times } from "../../support/full.ts";
 import { type TimingImage, type TimingImageOptions, timingImages } from "../../support/timing-images.ts";
 
 const FS_PER_PIXEL = 2.6;
@@ -40,6 +40,14 @@ const kinds: Record<string, TimingImageOptions> = {
   "other fringes, a tall picture": { seed: 5, rows: 40, periods: [24, 61, 300] },
 };
 
+/** Strong edges, and a finder that has learnt from them. */
+let learnt: { readonly images: readonly TimingImage[]; readonly finder: EdgeFinder } | undefined;
+function learn(): NonNullable<typeof learnt> {
+  const images = learnt?.images ?? timingImages({ seed: 7, shots: 40, depth: [0.2, 0.3] });
+  learnt ??= { images, finder: EdgeFinder.learn(images) };
+  return learnt;
+}
+
 describe("EdgeFinder", () => {
   it.each(cases(Object.entries(kinds), 3))("finds %s through drifting fringes and 2 %% noise", (_, options) => {
     const images = timingImages(options);
@@ -66,7 +74,7 @@ describe("EdgeFinder", () => {
     expect(told).toBeGreaterThanOrEqual(0.5 * doubles.length);
   });
 
-  it("tells of second edges that stand 3.5 σ away, and takes no wide edge for two", () => {
+  itInFull("tells of second edges that stand 3.5 σ away, and takes no wide edge for two", () => {
     const images = timingImages({ seed: 13, sigma: 25, secondAway: 3.5, secondShare: 0.12, depth: [0.1, 0.15] });
     const { finder, found } = run(images);
     images.forEach(({ secondPx, edgePx }, i) => {
@@ -78,7 +86,7 @@ describe("EdgeFinder", () => {
     });
   });
 
-  it("learns width, side and fringes, and which lines the X-rays reach", () => {
+  itInFull("learns width, side and fringes, and which lines the X-rays reach", () => {
     const { finder } = run(timingImages({ seed: 6, shots: times(80, 40), depth: [0.2, 0.3], dark: "high", rows: 30 }));
     const { summary } = finder;
     expect(summary.darkSide).toBe("high");
@@ -91,8 +99,7 @@ describe("EdgeFinder", () => {
   });
 
   it("leaves saturated lines out and says so", () => {
-    const images = timingImages({ seed: 7, shots: times(80, 40), depth: [0.2, 0.3] });
-    const { finder } = run(images);
+    const { images, finder } = learn();
     const [one] = images.filter(({ edgePx }) => edgePx > 0);
     if (one === undefined) throw new Error("no edge");
     const pixels = Uint16Array.from(one.image.data);
@@ -105,7 +112,7 @@ describe("EdgeFinder", () => {
     expect(finder.find(asImage(pixels.fill(0), 8, 1024)).flags).toEqual(["no-laser"]);
   });
 
-  it("follows a background that changes", () => {
+  itInFull("follows a background that changes", () => {
     const images = timingImages({ seed: 8, shots: times(80, 40), depth: [0.05, 0.06] });
     const finder = EdgeFinder.learn(images, { backgroundShots: 5 });
     // A speck that stays: a dip over 60 columns.
@@ -119,8 +126,7 @@ describe("EdgeFinder", () => {
   });
 
   it("comes back from JSON the same", () => {
-    const images = timingImages({ seed: 10, shots: 40, depth: [0.2, 0.3] });
-    const finder = EdgeFinder.learn(images);
+    const { images, finder } = learn();
     const again = EdgeFinder.fromJSON(JSON.parse(JSON.stringify(finder)) as EdgeFinderState);
     expect(again.summary.fringePeriodsPx).toEqual(finder.summary.fringePeriodsPx);
     for (const { image } of images) {
@@ -139,8 +145,7 @@ describe("EdgeFinder", () => {
     expect(() => EdgeFinder.learn([image], { roi: { rows: [0, 8], columns: [0, 30] } })).toThrow("along time");
     expect(() => EdgeFinder.learn([image, { image: asImage(new Uint16Array(4), 2, 2), xrays: true }])).toThrow("2 × 2");
     // A finder that was learnt from other pictures is not used on these.
-    const images = timingImages({ seed: 11, shots: 40, depth: [0.2, 0.3] });
-    const again = EdgeFinder.fromJSON(EdgeFinder.learn(images).toJSON());
+    const again = EdgeFinder.fromJSON(learn().finder.toJSON());
     expect(() => again.find(asImage(new Uint16Array(16 * 1024), 16, 1024))).toThrow("16 × 1024");
   });
 });

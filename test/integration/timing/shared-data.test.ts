@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect } from "vitest";
 import { connect } from "../../../src/index.ts";
 import { calibrateTiming, findEdges, learnEdges, type ShotEdge, xraysBySignal } from "../../../src/timing/index.ts";
-import { itWithSharedData, sharedData } from "../../support/optional.ts";
+import { itWithSharedDataInFull, sharedData } from "../../support/optional.ts";
 
 const bm1 = "xfel_bl_3_tc_bm_1_pd/charge";
 const stage = "xfel_bl_3_st_1_motor_73/position";
@@ -41,7 +41,7 @@ function middle(values: readonly number[]): number {
 }
 
 describe("timing edges of the shared run 301001", () => {
-  itWithSharedData("are right within 5 fs, flagged where they cannot be used, and give the scale", async () => {
+  itWithSharedDataInFull("are right within 5 fs, flagged where they cannot be used, and give the scale", async () => {
     const { truth, found, pulses } = await analyse();
     expect(found.map(({ tag }) => tag)).toEqual(truth.tags);
     const usable = found.flatMap(({ edge }, i) =>

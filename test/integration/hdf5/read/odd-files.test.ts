@@ -26,6 +26,7 @@ import {
   writeHdf5,
 } from "../../../support/archive-parts.ts";
 import { cli } from "../../../support/fake-io.ts";
+import { itInFull } from "../../../support/full.ts";
 import { temporaryFolder } from "../../../support/temporary.ts";
 
 const folder = temporaryFolder();
@@ -613,7 +614,7 @@ describe("a folder", () => {
     await source.close();
   });
 
-  it("with more files than are held open reads all of them, and notices one that changes", async () => {
+  itInFull("with more files than are held open reads all of them, and notices one that changes", async () => {
     const path = await folderOf({});
     const count = 80;
     for (let i = 0; i < count; i++) {
