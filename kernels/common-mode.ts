@@ -15,13 +15,15 @@ function addLanes(at: usize, x: v128): void {
 
 /**
  * Counts the pixels × `perUnit` of each port in its histogram of bins of 1, in two tables of u32 one behind the other
- * that even and odd pixels go to; and adds those below `spot`, and how many they are, to the f64 sums of the block of rows.
+ * that even and odd pixels go to; and adds those below `spot`, and how many they are, to the f64 sums of their block.
+ * A port is `parts` stripes of `width` columns, and each stripe is `blocks` blocks of rows.
  */
 export function portCountsF32(
   pixels: usize,
   rows: i32,
   width: i32,
-  ports: i32,
+  stripes: i32,
+  parts: i32,
   blocks: i32,
   perUnit: f64,
   spot: f64,
@@ -39,8 +41,8 @@ export function portCountsF32(
   let pixel = pixels;
   for (let r = 0; r < rows; r++) {
     const block = (r * blocks) / rows;
-    for (let port = 0; port < ports; port++) {
-      const even = counts + <usize>(port * 16 * REACH);
+    for (let stripe = 0; stripe < stripes; stripe++) {
+      const even = counts + <usize>((stripe / parts) * 16 * REACH);
       const odd = even + 8 * REACH;
       let sum = zero;
       let number = zero;
@@ -50,7 +52,7 @@ export function portCountsF32(
         let inside = v128.and(f64x2.ge(bin, zero), f64x2.lt(bin, end));
         let kept = v128.and(f64x2.gt(value, least), f64x2.lt(value, most));
         pixel += 8;
-        // The second one is of the next port.
+        // The second one is of the next stripe.
         if (i + 1 === width) {
           inside = i64x2.replace_lane(inside, 1, 0);
           kept = i64x2.replace_lane(kept, 1, 0);
@@ -67,7 +69,7 @@ export function portCountsF32(
           if (i64x2.extract_lane(inside, 1) !== 0) add1(odd + ((<usize>i32x4.extract_lane(whole, 1)) << 2));
         }
       }
-      const at = (<usize>(port * blocks + block)) << 3;
+      const at = (<usize>(stripe * blocks + block)) << 3;
       addLanes(sums + at, sum);
       addLanes(numbers + at, number);
     }
@@ -75,66 +77,65 @@ export function portCountsF32(
 }
 
 /**
- * Sums, over every `step`th row but the last three, (pixel − mean of its port) × the pixel, its neighbors along edges, at
- * corners, and the pixels three columns and three rows on; then how many pixels these were: five f64 at `out`. Left out
- * are blocks of rows not `used` (u8, by port and block), pixels from `most` on, and those beside one that is no number.
+ * Sums of each block, over every `step`th row but the last two: (pixel − mean of the block) × the pixel, its two
+ * neighbors to the right and below, and the four two columns and rows away; then how many pixels these were: four f64
+ * for each block at `out`. Left out are pixels from `most` on, and those beside one that is no number.
  */
-export function portProductsF32(
+export function blockProductsF32(
   pixels: usize,
   rows: i32,
   columns: i32,
-  ports: i32,
+  stripes: i32,
   blocks: i32,
   step: i32,
-  used: usize,
   means: usize,
   most: f64,
   out: usize,
 ): void {
-  const far = 3;
-  const width = columns / ports;
+  const far = 2;
+  const width = columns / stripes;
   const mosts = f64x2.splat(most);
-  const highest = f64x2.splat(3 * most);
+  const highest = f64x2.splat(4 * most);
   const lowest = f64x2.splat(-most);
+  const zero = f64x2.splat(0);
   const one = f64x2.splat(1);
   const down = (<usize>columns) << 2;
-  let own = f64x2.splat(0);
-  let edge = own;
-  let corner = own;
-  let apart = own;
-  let number = own;
   for (let r = 0; r < rows - far; r += step) {
     const block = (r * blocks) / rows;
-    for (let port = 0; port < ports; port++) {
-      if (load<u8>(used + port * blocks + block) === 0) continue;
-      const mean = f64x2.splat(load<f64>(means + ((<usize>port) << 3)));
-      const end = min((port + 1) * width, columns - far);
-      for (let c = max(1, port * width); c < end; c += 2) {
+    for (let stripe = 0; stripe < stripes; stripe++) {
+      const index = <usize>(stripe * blocks + block);
+      const mean = f64x2.splat(load<f64>(means + (index << 3)));
+      const end = min((stripe + 1) * width, columns - far);
+      let own = zero;
+      let edge = zero;
+      let apart = zero;
+      let number = zero;
+      for (let c = max(far, stripe * width); c < end; c += 2) {
         const at = pixels + ((<usize>(r * columns + c)) << 2);
         const x = pair(at);
         const near = f64x2.add(pair(at + 4), pair(at + down));
-        const diagonal = f64x2.add(pair(at + down + 4), pair(at + down - 4));
-        const away = f64x2.add(pair(at + 4 * far), pair(at + far * down));
-        const all = f64x2.add(f64x2.add(f64x2.add(x, near), diagonal), away);
+        const below = at + far * down;
+        const across = f64x2.add(pair(below - 4 * far), pair(below + 4 * far));
+        const away = f64x2.add(f64x2.add(pair(at + 4 * far), pair(below)), across);
+        const all = f64x2.add(f64x2.add(x, near), away);
         // No comparison holds for a pixel that is no number.
         let taken = v128.and(f64x2.lt(x, mosts), v128.and(f64x2.lt(all, highest), f64x2.gt(all, lowest)));
-        // The second one is of the next port.
+        // The second one is of the next stripe.
         if (c + 1 === end) taken = i64x2.replace_lane(taken, 1, 0);
         // One factor less its mean is enough.
         const d = f64x2.sub(x, mean);
         own = f64x2.add(own, v128.and(f64x2.mul(d, x), taken));
         edge = f64x2.add(edge, v128.and(f64x2.mul(d, near), taken));
-        corner = f64x2.add(corner, v128.and(f64x2.mul(d, diagonal), taken));
         apart = f64x2.add(apart, v128.and(f64x2.mul(d, away), taken));
         number = f64x2.add(number, v128.and(one, taken));
       }
+      const sums = out + (index << 5);
+      addLanes(sums, own);
+      addLanes(sums + 8, edge);
+      addLanes(sums + 16, apart);
+      addLanes(sums + 24, number);
     }
   }
-  addLanes(out, own);
-  addLanes(out + 8, edge);
-  addLanes(out + 16, corner);
-  addLanes(out + 24, apart);
-  addLanes(out + 32, number);
 }
 
 /** Two pixels. */

@@ -4,8 +4,8 @@ import { normalCdf } from "../../src/core/special-functions.ts";
 export interface ChargeImage {
   readonly rows: number;
   readonly columns: number;
-  /** Mean photons per pixel. */
-  readonly photonsPerPixel: number;
+  /** Mean photons per pixel, everywhere or at each place. */
+  readonly photonsPerPixel: number | ((row: number, column: number) => number);
   readonly aduPerPhoton: number;
   /** Rms of the Gaussian charge cloud, in pixels. */
   readonly cloudPx: number;
@@ -24,7 +24,8 @@ export function chargeImage(random: Random, image: ChargeImage): { pixels: Float
   let photons = 0;
   for (let r = 0; r < rows; r++) {
     for (let c = 0; c < columns; c++) {
-      const light = Number.isFinite(modes) ? photonsPerPixel * random.gamma(modes) : photonsPerPixel;
+      const mean = typeof photonsPerPixel === "number" ? photonsPerPixel : photonsPerPixel(r, c);
+      const light = Number.isFinite(modes) ? mean * random.gamma(modes) : mean;
       const number = random.poisson(light);
       photons += number;
       for (let k = 0; k < number; k++) {

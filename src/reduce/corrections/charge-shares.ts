@@ -44,7 +44,8 @@ function tableOf(step: number): ShareTable {
 
 /**
  * Logarithm of the characteristic function, for one photon per pixel, of the charge that a pixel has from photons that
- * leave it no more than `most`: Σ area · (exp(−i f share photon) − 1). Pixels with more do not count at all.
+ * leave it no more than `most`: Σ area · (exp(−i f share photon) − 1). Pixels with more do not count at all: for those
+ * shares Σ −area.
  * @param waves - how many frequencies: 0 and multiples of `step`, per unit of charge
  * @param cloud - rms of the charge cloud, in pixels
  * @param photon - charge of a photon
@@ -64,6 +65,9 @@ export function shareExponent(
   ] as const) {
     const { area, share } = tableOf(table);
     const end = Math.min(SHARES, Math.floor((most / photon) * SHARES));
+    let beyond = 0;
+    for (let k = end; k < SHARES; k++) beyond += part * (area[k] ?? 0);
+    for (let f = 0; f < waves; f++) real[f] = (real[f] ?? 0) - beyond;
     for (let k = 0; k < end; k++) {
       const weight = part * (area[k] ?? 0);
       if (weight === 0) continue;

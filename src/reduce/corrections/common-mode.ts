@@ -7,6 +7,7 @@ import { quantize } from "../engine/exact.ts";
 import { arenaAround } from "../images/in-place.ts";
 import type { Correction } from "./correction.ts";
 import { kernelBinary } from "./kernel-binary.ts";
+import { LightBlocks } from "./light-blocks.ts";
 import { REACH, zeroPeaks } from "./zero-peak.ts";
 
 export interface CommonModeOptions {
@@ -36,8 +37,9 @@ const LEAST_SHARE = 0.04;
 const LEAST_PIXELS = 100;
 /** A level with a larger error, in 30ths of `withinAdu` (1 ADU for an MPCCD), counts as not found. */
 const LARGEST_ERROR = 1;
-/** Each port is cut into so many blocks of rows: those much brighter than the middle one are not used for the light. */
-const BLOCKS = 32;
+/** Rows and columns of the blocks in which light is looked at; more columns where a port has no multiple of these. */
+const BLOCK = 16;
+const MOST_BLOCKS = 64;
 /** Pixels above, in 30ths of `withinAdu`, are spots and not counted as light. */
 const SPOT = 3000;
 /** In images of many rows every fourth is enough for covariances. */
@@ -50,8 +52,9 @@ const [SUM, FOUND, NOT_FOUND] = ["common-mode-adu", "common-mode-found", "common
  * neighborhood, which would pull the level up and take signal away: this tail is a term of the fit, with the charge of
  * a photon and the size of its cloud from the covariances of neighboring pixels of the same image. Less than 0.3 % of
  * the signal is taken for photons of 77 to 231 ADU (5 to 15 keV), 0.01 to 1.5 photons per pixel and charge clouds of 1
- * to 8 μm rms in pixels of 50 μm. Levels are looked for within ± twice `withinAdu` of 0. A port whose level has an
- * error above a 30th of `withinAdu` is left as it is. Masked pixels (NaN) do not count.
+ * to 8 μm rms in pixels of 50 μm, also where light varies along a port (docs/reductions.md says how far). Levels are
+ * looked for within ± twice `withinAdu` of 0. A port whose level has an error above a 30th of `withinAdu` is left as it
+ * is. Masked pixels (NaN) do not count.
  *
  * The ledger of the result states what was taken: {@link commonModeLevels} reads it. It notes `common-mode-not-found`
  * once per port and image that was left as it is.
@@ -111,7 +114,8 @@ interface PortKernel {
     pixels: number,
     rows: number,
     width: number,
-    ports: number,
+    stripes: number,
+    parts: number,
     blocks: number,
     perUnit: number,
     spot: number,
@@ -119,14 +123,13 @@ interface PortKernel {
     sums: number,
     numbers: number,
   ): void;
-  portProductsF32(
+  blockProductsF32(
     pixels: number,
     rows: number,
     columns: number,
-    ports: number,
+    stripes: number,
     blocks: number,
     step: number,
-    used: number,
     means: number,
     most: number,
     out: number,
@@ -142,10 +145,9 @@ interface PortMemory {
   readonly isCopy: boolean;
   /** Of each port, two tables that are to be added up. */
   readonly counts: Uint32Array;
-  /** Sum and number of pixels of each block of rows of each port; `used`: blocks without bright spots. */
+  /** Of each block: sum, number and mean of its pixels, and four sums of products. */
   readonly sums: Float64Array;
   readonly numbers: Float64Array;
-  readonly used: Uint8Array;
   readonly means: Float64Array;
   readonly products: Float64Array;
   readonly levels: Float64Array;
@@ -157,9 +159,12 @@ class PortLevels {
   readonly #columns: number;
   readonly #width: number;
   readonly #ports: number;
+  /** Stripes of columns that a port is cut into, and blocks of rows that a stripe is cut into. */
+  readonly #parts: number;
   readonly #blocks: number;
   /** ADU of the unit in which levels are found. */
   readonly #unit: number;
+  readonly #light: LightBlocks;
   #memory: PortMemory | undefined;
 
   constructor({ detId, rows, columns }: ImageSpec, ports: number, within: number) {
@@ -168,8 +173,12 @@ class PortLevels {
     this.#columns = columns;
     this.#width = columns / ports;
     this.#ports = ports;
-    this.#blocks = Math.max(1, Math.min(BLOCKS, Math.floor(rows / 8)));
+    let parts = Math.max(1, Math.floor(this.#width / BLOCK));
+    while (this.#width % parts !== 0) parts--;
+    this.#parts = parts;
+    this.#blocks = Math.max(1, Math.min(MOST_BLOCKS, Math.floor(rows / BLOCK)));
     this.#unit = within / 30;
+    this.#light = new LightBlocks(parts * this.#blocks, ports);
   }
 
   /** Gives the levels taken off, NaN for the ports left as they are. */
@@ -178,10 +187,7 @@ class PortLevels {
     const { kernel, image, isCopy, levels } = memory;
     if (isCopy) image.set(pixels);
     this.#count(memory);
-    this.#findEvenBlocks(memory);
-    const means = Array.from(levels, (_, port) => this.#meanOf(memory, port));
-    const covariances = this.#covary(memory, means);
-    const found = zeroPeaks({ histograms: this.#histograms(memory), means, covariances });
+    const found = zeroPeaks({ histograms: this.#histograms(memory), blocks: this.#lightOf(memory) });
     for (const [port, { level, error }] of found.entries())
       levels[port] = error <= LARGEST_ERROR && Math.abs(level) < 60 ? quantize(level * this.#unit) : NaN;
     kernel.takeLevelsF32(image.byteOffset, this.#rows, this.#width, this.#ports, levels.byteOffset);
@@ -193,8 +199,8 @@ class PortLevels {
   #memoryFor(pixels: Float32Array): PortMemory {
     const known = this.#memory;
     if (known !== undefined && (known.image === pixels || known.isCopy)) return known;
-    const cells = this.#ports * this.#blocks;
-    const pieces = [16 * REACH * this.#ports, 8 * cells, 8 * cells, cells, 8 * this.#ports, 40, 8 * this.#ports];
+    const cells = this.#ports * this.#parts * this.#blocks;
+    const pieces = [16 * REACH * this.#ports, 8 * cells, 8 * cells, 8 * cells, 32 * cells, 8 * this.#ports];
     const around = arenaAround(pixels, Arena.bytesFor(pieces));
     const arena = around ?? new Arena(Arena.bytesFor([4 * pixels.length, ...pieces]));
     const made = {
@@ -204,29 +210,42 @@ class PortLevels {
       counts: arena.uint32(4 * REACH * this.#ports),
       sums: arena.float64(cells),
       numbers: arena.float64(cells),
-      used: arena.uint8(cells),
-      means: arena.float64(this.#ports),
-      products: arena.float64(5),
+      means: arena.float64(cells),
+      products: arena.float64(4 * cells),
       levels: arena.float64(this.#ports),
     };
     this.#memory = made;
     return made;
   }
 
-  /** Histograms of the ports, and sums of their blocks. */
-  #count({ kernel, image, counts, sums, numbers }: PortMemory): void {
-    for (const array of [counts, sums, numbers]) array.fill(0);
+  /** Histograms of the ports; sums, means and products of their blocks. */
+  #count({ kernel, image, counts, sums, numbers, means, products }: PortMemory): void {
+    for (const array of [counts, sums, numbers, products]) array.fill(0);
+    const [rows, unit, stripes] = [this.#rows, this.#unit, this.#ports * this.#parts];
     kernel.portCountsF32(
       image.byteOffset,
-      this.#rows,
-      this.#width,
-      this.#ports,
+      rows,
+      this.#width / this.#parts,
+      stripes,
+      this.#parts,
       this.#blocks,
-      1 / this.#unit,
+      1 / unit,
       SPOT,
       counts.byteOffset,
       sums.byteOffset,
       numbers.byteOffset,
+    );
+    for (let b = 0; b < means.length; b++) means[b] = (unit * (sums[b] ?? 0)) / (numbers[b] ?? 0);
+    kernel.blockProductsF32(
+      image.byteOffset,
+      rows,
+      this.#columns,
+      stripes,
+      this.#blocks,
+      rows < MANY_ROWS ? 1 : 4,
+      means.byteOffset,
+      SPOT * unit,
+      products.byteOffset,
     );
   }
 
@@ -246,49 +265,19 @@ class PortLevels {
     return near >= Math.max(LEAST_PIXELS, LEAST_SHARE * this.#width * this.#rows);
   }
 
-  /** Those that have no bright spots. */
-  #findEvenBlocks({ sums, numbers, used }: PortMemory): void {
-    const blocks = this.#blocks;
-    for (let port = 0; port < this.#ports; port++) {
-      const first = port * blocks;
-      const means = Array.from({ length: blocks }, (_, b) => (sums[first + b] ?? 0) / (numbers[first + b] ?? 0));
-      const sorted = means.filter((mean) => !Number.isNaN(mean)).sort((a, b) => a - b);
-      const [least = NaN, middle = NaN] = [sorted[0], sorted[sorted.length >> 1]];
-      const limit = middle + 2 * (middle - least) + 2;
-      for (const [b, mean] of means.entries()) used[first + b] = mean <= limit ? 1 : 0;
+  /** The light of the blocks. */
+  #lightOf({ means, numbers, products }: PortMemory): LightBlocks {
+    const [light, unit] = [this.#light, this.#unit];
+    for (let b = 0; b < means.length; b++) {
+      const n = products[4 * b + 3] ?? 0;
+      const scale = n * unit ** 2;
+      light.means[b] = (means[b] ?? NaN) / unit;
+      light.pixels[b] = numbers[b] ?? 0;
+      light.pairs[b] = n;
+      light.own[b] = (products[4 * b] ?? 0) / scale;
+      light.edges[b] = (products[4 * b + 1] ?? 0) / (2 * scale);
+      light.apart[b] = (products[4 * b + 2] ?? 0) / (4 * scale);
     }
-  }
-
-  #meanOf({ sums, numbers, used }: PortMemory, port: number): number {
-    let [sum, number] = [0, 0];
-    for (let at = port * this.#blocks; at < (port + 1) * this.#blocks; at++) {
-      if (used[at] === 0) continue;
-      sum += sums[at] ?? 0;
-      number += numbers[at] ?? 0;
-    }
-    return sum / number;
-  }
-
-  /** Of pixels with themselves, neighbors along edges and at corners, less that of pixels far apart. */
-  #covary(memory: PortMemory, means: readonly number[]): [number, number, number] {
-    const { kernel, image, used, products } = memory;
-    const [rows, unit] = [this.#rows, this.#unit];
-    products.fill(0);
-    memory.means.set(means.map((mean) => mean * unit));
-    kernel.portProductsF32(
-      image.byteOffset,
-      rows,
-      this.#columns,
-      this.#ports,
-      this.#blocks,
-      rows < MANY_ROWS ? 1 : 4,
-      used.byteOffset,
-      memory.means.byteOffset,
-      SPOT * unit,
-      products.byteOffset,
-    );
-    const [own = 0, edge = 0, corner = 0, apart = 0, number = 0] = products;
-    const [shape, scale] = [apart / 2, number * unit * unit];
-    return [(own - shape) / scale, (edge / 2 - shape) / scale, (corner / 2 - shape) / scale];
+    return light;
   }
 }

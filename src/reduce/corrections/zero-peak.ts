@@ -1,6 +1,7 @@
 import { Arena, instantiateKernel } from "../../core/wasm.ts";
 import { LARGEST_CLOUD, SMALLEST_CLOUD, shareExponent } from "./charge-shares.ts";
 import { kernelBinary } from "./kernel-binary.ts";
+import { type Brightness, brightnessOf, type Charge, chargeOfPhoton, type LightBlocks } from "./light-blocks.ts";
 
 // All charges here are in 30ths of `withinAdu`: 1 ADU for an MPCCD.
 
@@ -21,6 +22,8 @@ const [BELOW, ABOVE] = [4, 1];
 const HALF = 64;
 /** The sums of waves repeat after this many bins; the read noise damps faster waves to nothing. */
 const [PERIOD, WAVES] = [512, 40];
+/** Light of a block may seem to be below 0 by so many photons per pixel. */
+const LEAST_LIGHT = 0.2;
 const TURNS = 24;
 /** The window, and the charge of a photon and its cloud, stay as they are from this turn on. */
 const FIXED = 12;
@@ -79,16 +82,16 @@ function waveMemory(): WaveMemory {
 interface ImageSums {
   /** Pixels by value, for each port: 2 × {@link REACH} bins of 1. */
   readonly histograms: readonly Float64Array[];
-  /** Mean of each port. */
-  readonly means: readonly number[];
-  /** Of a pixel with itself, a neighbor along an edge, and one at a corner, less that of pixels far apart. */
-  readonly covariances: readonly [number, number, number];
+  readonly blocks: LightBlocks;
 }
+
+const NO_LIGHT: Brightness = { first: 0, step: 0, weights: Float64Array.of(1) };
 
 /** Of one port: the levels, and what is being fitted. */
 interface Port {
+  readonly index: number;
   readonly histogram: Float64Array;
-  readonly mean: number;
+  brightness: Brightness;
   /** Value of the first bin of the waves, and the bins of the window. */
   base: number;
   level: number;
@@ -102,6 +105,8 @@ interface Shared {
   cloud: number;
   expectedCloud: number;
   photon: number;
+  /** As the covariances say; not known where there is too little light. */
+  charge: Charge | undefined;
   /** Cloud and photon of the exponents. */
   knownFor: readonly [cloud: number, photon: number];
   exponent: { real: Float64Array; imaginary: Float64Array };
@@ -111,28 +116,30 @@ interface Shared {
 /**
  * Levels of the ports of one image: the place of the peak of pixels without a photon of their own. Its left side and
  * the part up to 1 σ above it are fitted with read noise and, as a term, what such pixels have from photons in their
- * neighborhood (the tail of the charge cloud): its size follows from the light, and cloud and charge of a photon from
- * the covariances of neighboring pixels. Gives level and error of each port; NaN where it cannot be found.
+ * neighborhood (the tail of the charge cloud): its size follows from the light of each block, and cloud and charge of a
+ * photon from the covariances of neighboring pixels. Gives level and error of each port; NaN where it cannot be found.
  */
-export function zeroPeaks({ histograms, means, covariances }: ImageSums): { level: number; error: number }[] {
+export function zeroPeaks({ histograms, blocks }: ImageSums): { level: number; error: number }[] {
   const ports = histograms.map((histogram, p): Port => {
     const level = leftFlank(histogram);
-    return { histogram, mean: means[p] ?? NaN, base: 0, level, low: 0, high: 0 };
+    return { index: p, histogram, brightness: NO_LIGHT, base: 0, level, low: 0, high: 0 };
   });
-  const live = ports.filter(({ level, mean }) => Number.isFinite(level) && Number.isFinite(mean));
+  const live = ports.filter(({ level }) => Number.isFinite(level));
   const none = { real: new Float64Array(WAVES), imaginary: new Float64Array(WAVES) };
   const shared: Shared = {
     noise: NOISE,
     cloud: CLOUD,
     expectedCloud: CLOUD,
     photon: PHOTON,
+    charge: undefined,
     knownFor: [0, 0],
     exponent: none,
     byCloud: none,
   };
   let errors = new Map<Port, number>();
   for (let turn = 0; turn < TURNS && live.length > 0; turn++) {
-    if (turn < FIXED) findCharge(shared, live, covariances);
+    // In the turns 0, 1, 3 and 7: levels move less and less.
+    if (turn < FIXED && (turn & (turn + 1)) === 0) findLight(shared, ports, blocks);
     if (turn < FIXED) for (const port of live) placeWindow(port, shared.noise);
     const found = improve(live, shared);
     errors = found.errors;
@@ -164,16 +171,18 @@ function placeWindow(port: Port, noise: number): void {
   port.high = Math.min(bin(port.level + ABOVE * noise), REACH - port.base);
 }
 
-/** Charge of a photon and size of its cloud: what is shared adds up to the square of the charge of a photon. */
-function findCharge(shared: Shared, ports: readonly Port[], [own, edge, corner]: readonly [number, number, number]) {
-  const light = ports.reduce((sum, { mean, level }) => sum + mean - level, 0) / ports.length;
-  const total = own + 4 * edge + 4 * corner - shared.noise ** 2;
-  if (total > 0 && light > 0.05) {
-    shared.photon = Math.min(LARGEST_PHOTON, Math.max(LEAST_PHOTON, total / light));
-    // Of the charge squared, the part that stays in a row is 1 − 2 cloud/√π, and so along columns.
-    const along = Math.sqrt(Math.max(0, 1 - (4 * (edge + corner)) / total));
-    const cloud = ((1 - along) / 2) * Math.sqrt(Math.PI);
-    shared.expectedCloud = Math.min(LARGEST_CLOUD / 1.1, Math.max(SMALLEST_CLOUD, cloud));
+/** Light of the ports, charge of a photon and size of its cloud. */
+function findLight(shared: Shared, ports: readonly Port[], blocks: LightBlocks): void {
+  const levels = ports.map(({ level }) => level);
+  const found = chargeOfPhoton(blocks, levels, shared.noise, shared.charge);
+  shared.charge = found;
+  if (found !== undefined) {
+    shared.photon = Math.min(LARGEST_PHOTON, Math.max(LEAST_PHOTON, found.photon));
+    shared.expectedCloud = Math.min(LARGEST_CLOUD / 1.1, Math.max(SMALLEST_CLOUD, found.cloud));
+  }
+  for (const port of ports) {
+    if (Number.isFinite(port.level))
+      port.brightness = brightnessOf(blocks, port.index, port.level, shared.photon, shared.noise);
   }
   const { expectedCloud, photon } = shared;
   const [knownCloud, knownPhoton] = shared.knownFor;
@@ -271,8 +280,12 @@ function scoresOf(port: Port, shared: Shared): Scores {
   return { slope, curvature };
 }
 
-function evaluate({ base, level, mean, low, high }: Port, shared: Shared): WaveMemory {
-  const photons = Math.max(0, mean - level) / shared.photon;
+function evaluate({ base, level, brightness, low, high }: Port, shared: Shared): WaveMemory {
+  const { weights } = brightness;
+  const last = weights.length - 1;
+  // Blocks without light scatter around 0.
+  const photons = Math.max(-LEAST_LIGHT, (brightness.first - level) / shared.photon);
+  const step = brightness.step / shared.photon;
   const extra = shared.cloud - shared.expectedCloud;
   const memory = waveMemory();
   const { kernel, parts, bins, cosines, sines } = memory;
@@ -282,18 +295,38 @@ function evaluate({ base, level, mean, low, high }: Port, shared: Shared): WaveM
     const f = frequencies[k] ?? 0;
     const [cr, ci] = [shared.byCloud.real[k] ?? 0, shared.byCloud.imaginary[k] ?? 0];
     const [er, ei] = [(shared.exponent.real[k] ?? 0) + extra * cr, (shared.exponent.imaginary[k] ?? 0) + extra * ci];
+    // Of pixels with `first` light, and what one more `step` of light multiplies it by.
     const size = (k === 0 ? 0.5 : 1) * Math.exp((-(shared.noise ** 2) * f * f) / 2 + photons * er);
     const phase = photons * ei - f * place;
-    const [a, b] = [size * Math.cos(phase), size * Math.sin(phase)];
-    const [cloudReal, cloudImaginary] = [photons * cr, photons * ci];
-    const [levelReal, levelImaginary] = [-er / shared.photon, -f - ei / shared.photon];
+    const [x, y] = [size * Math.cos(phase), size * Math.sin(phase)];
+    const more = last === 0 ? 0 : Math.exp(step * er);
+    const zr = last === 0 ? 0 : more * Math.cos(step * ei);
+    const zi = last === 0 ? 0 : more * Math.sin(step * ei);
+    // Σ weight z^n and Σ n weight z^n, by Horner's rule.
+    let sr = weights[last] ?? 0;
+    let si = 0;
+    let nr = last * sr;
+    let ni = 0;
+    for (let n = last - 1; n >= 0; n--) {
+      const weight = weights[n] ?? 0;
+      const s = sr * zr - si * zi + weight;
+      const m = nr * zr - ni * zi + n * weight;
+      si = sr * zi + si * zr;
+      ni = nr * zi + ni * zr;
+      sr = s;
+      nr = m;
+    }
+    const [a, b] = [x * sr - y * si, x * si + y * sr];
+    // The derivative by the exponent.
+    const [ar, ai] = [photons * a + step * (x * nr - y * ni), photons * b + step * (x * ni + y * nr)];
     const byNoise = -shared.noise * f * f;
     parts[k] = a;
     parts[WAVES + k] = b;
     parts[2 * WAVES + k] = a * byNoise;
     parts[3 * WAVES + k] = b * byNoise;
-    parts[4 * WAVES + k] = a * cloudReal - b * cloudImaginary;
-    parts[5 * WAVES + k] = a * cloudImaginary + b * cloudReal;
+    parts[4 * WAVES + k] = ar * cr - ai * ci;
+    parts[5 * WAVES + k] = ar * ci + ai * cr;
+    const [levelReal, levelImaginary] = [-er / shared.photon, -f - ei / shared.photon];
     parts[6 * WAVES + k] = a * levelReal - b * levelImaginary;
     parts[7 * WAVES + k] = a * levelImaginary + b * levelReal;
   }

@@ -180,6 +180,28 @@ describe("commonMode", () => {
     },
   );
 
+  const lights = {
+    "half of each port lit": (_row: number, column: number) => (column % 64 < 32 ? 1.2 : 0),
+    "twice as much at one end": (row: number) => (2 * 0.6 * row) / 512,
+    "spots on even light": (row: number, column: number) => 0.6 + (row % 64 < 2 && column % 64 < 2 ? 30 : 0),
+  };
+  it.each(Object.entries(lights))("takes under 0.3 percent of the signal of %s", async (_kind, photonsPerPixel) => {
+    const [random, [rows, columns]] = [new Random(19), [512, 256]];
+    const frame = { rows, columns, aduPerPhoton: 138, cloudPx: 0.16, noiseAdu: 11, photonsPerPixel };
+    const { pixels } = chargeImage(random, frame);
+    const { ledger } = await reduce(
+      scriptedShots([{ tag: 100, pixels: pixels.map((x) => x + 4) }], rows, columns, "float32"),
+      { average: mean() },
+      { corrections: [correct.commonMode({ ports: 4 })] },
+    );
+    const levels = (commonModeLevels(ledger)["A"] ?? []).map(({ meanAdu }) => meanAdu);
+    const average = levels.reduce((a, b) => a + b, 0) / 4;
+    const scatter = Math.sqrt(levels.reduce((sum, x) => sum + (x - average) ** 2, 0) / 3 / 4);
+    // With one light for the whole port: 3.6, 1.5 and 0.6 ADU off.
+    expect(Math.abs(average - 4)).toBeLessThan(0.003 * 0.6 * 138 + 2 * scatter);
+    expect(scatter).toBeLessThan(0.2);
+  });
+
   it("is not misled by bright spots, nor by light that is not even", async () => {
     const random = new Random(18);
     const [rows, columns] = [512, 512];

@@ -1,0 +1,227 @@
+// All charges here are in 30ths of `withinAdu`: 1 ADU for an MPCCD.
+
+/** Small blocks of pixels of one image, as many for each port, and how light lies on them: arrays by block. */
+export class LightBlocks {
+  /** Blocks of a port, one behind the other. */
+  readonly each: number;
+  readonly means: Float64Array;
+  readonly pixels: Float64Array;
+  /** Pixels that were looked at with others around them; 0 for a block that has none. */
+  readonly pairs: Float64Array;
+  /** Variance of these, and their covariance with a neighbor along an edge and with a pixel two or three away. */
+  readonly own: Float64Array;
+  readonly edges: Float64Array;
+  readonly apart: Float64Array;
+  /** Made here: mean less level; NaN where the block is not to be used. */
+  readonly light: Float64Array;
+  /** Made here: 1 where light scatters as photons do, 0 where there are edges, spots or hot pixels. */
+  readonly even: Uint8Array;
+
+  constructor(each: number, ports: number) {
+    const made = (): Float64Array => new Float64Array(each * ports);
+    this.each = each;
+    [this.means, this.pixels, this.pairs, this.own] = [made(), made(), made(), made()];
+    [this.edges, this.apart, this.light] = [made(), made(), made()];
+    this.even = new Uint8Array(each * ports);
+  }
+}
+
+/** Light of the pixels of a port: `weights[k]` of them have `first` + k · `step`, level included. */
+export interface Brightness {
+  readonly first: number;
+  readonly step: number;
+  readonly weights: Float64Array;
+}
+
+/** Blocks with so many standard deviations more variance, or covariance, than photons make are not even. */
+const [SPOTS, EDGES] = [6, 3];
+const ROUNDS = 8;
+/** The charge of a photon is first looked for in the blocks that have this part of the light and scatter least. */
+const FIRST_PART = 0.7;
+/** Of the blocks by light: brighter ones count no more than this one. */
+const BRIGHT = 0.75;
+/** Between values of brightness, and below which light counts as even, in photons per pixel. */
+const [STEP, EVEN] = [0.15, 0.02];
+const [LEAST_VALUES, MOST_VALUES] = [6, 20];
+
+/** Charge of a photon, and how it lies on the pixels. */
+export interface Charge {
+  readonly photon: number;
+  /** Rms in pixels. */
+  readonly cloud: number;
+}
+
+/**
+ * Charge of a photon and size of its cloud: covariances of neighboring pixels add up to the light
+ * times the charge of a photon. Notes which blocks are even, and uses those only.
+ * @param levels - of each port, NaN for ports that are not to be used
+ * @param before - charge found before
+ * @returns nothing where there is too little light
+ */
+export function chargeOfPhoton(
+  blocks: LightBlocks,
+  levels: readonly number[],
+  noise: number,
+  before: Charge | undefined,
+): Charge | undefined {
+  const { even, pairs, means, each, light } = blocks;
+  for (let b = 0; b < even.length; b++) {
+    light[b] = (pairs[b] ?? 0) > 0 ? (means[b] ?? NaN) - (levels[Math.floor(b / each)] ?? NaN) : NaN;
+    even[b] = Number.isNaN(light[b]) ? 0 : 1;
+  }
+  if (before === undefined) keepLeast(blocks, noise);
+  else keepEven(blocks, noise, before);
+  let found = chargeOfEven(blocks, noise);
+  for (let round = before === undefined ? 0 : ROUNDS - 1; round < ROUNDS && found !== undefined; round++) {
+    if (!keepEven(blocks, noise, found)) break;
+    found = chargeOfEven(blocks, noise);
+  }
+  if (found !== undefined) return found;
+  for (let b = 0; b < even.length; b++) even[b] = Number.isNaN(light[b]) ? 0 : 1;
+  return chargeOfEven(blocks, noise);
+}
+
+/** Keeps the blocks that scatter least for their light. */
+function keepLeast({ even, own, apart, light }: LightBlocks, noise: number): void {
+  const used = light.filter((value) => !Number.isNaN(value)).sort();
+  const bright = used[Math.floor(BRIGHT * used.length)] ?? 0;
+  const ratio = own.map((value, b) => (value - (apart[b] ?? 0) - noise ** 2) / Math.max(1, light[b] ?? NaN));
+  const sorted = ratio.filter((value) => !Number.isNaN(value)).sort();
+  const weightUpTo = (limit: number): number => {
+    let sum = 0;
+    for (let b = 0; b < ratio.length; b++)
+      if ((ratio[b] ?? NaN) <= limit) sum += Math.min(bright, Math.max(0, light[b] ?? 0));
+    return sum;
+  };
+  const most = FIRST_PART * weightUpTo(Infinity);
+  let [low, high] = [0, sorted.length - 1];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (weightUpTo(sorted[middle] ?? NaN) < most) low = middle + 1;
+    else high = middle;
+  }
+  const limit = sorted[low] ?? NaN;
+  for (let b = 0; b < even.length; b++) even[b] = (ratio[b] ?? NaN) <= limit ? 1 : 0;
+}
+
+/** Says whether other blocks are kept than before. */
+function keepEven(
+  { even, pairs, own, edges, apart, light }: LightBlocks,
+  noise: number,
+  { photon, cloud }: Charge,
+): boolean {
+  const along = 1 - (2 * cloud) / Math.sqrt(Math.PI);
+  const shared = (along * (1 - along)) / 2;
+  let isChanged = false;
+  for (let b = 0; b < even.length; b++) {
+    if (Number.isNaN(light[b])) continue;
+    const n = pairs[b] ?? 0;
+    const bright = Math.max(0, light[b] ?? 0);
+    const expected = noise ** 2 + photon * bright;
+    const common = apart[b] ?? NaN;
+    const spot = expected + SPOTS * Math.sqrt((photon ** 3 * bright + 2.5 * expected ** 2) / n);
+    const edge =
+      shared * photon * bright + EDGES * Math.sqrt((0.75 * expected ** 2 + (shared * photon ** 3 * bright) / 4) / n);
+    const isEven =
+      (own[b] ?? NaN) - common <= spot &&
+      (edges[b] ?? NaN) - common <= edge &&
+      common <= (EDGES * expected) / Math.sqrt(4 * n)
+        ? 1
+        : 0;
+    isChanged ||= even[b] !== isEven;
+    even[b] = isEven;
+  }
+  return isChanged;
+}
+
+function chargeOfEven({ even, pairs, own, edges, apart, light }: LightBlocks, noise: number): Charge | undefined {
+  let [bright, variance, edge, number] = [0, 0, 0, 0];
+  for (let b = 0; b < even.length; b++) {
+    if (even[b] === 0) continue;
+    const n = pairs[b] ?? 0;
+    const common = apart[b] ?? 0;
+    bright += n * (light[b] ?? 0);
+    variance += n * ((own[b] ?? 0) - common - noise ** 2);
+    edge += n * ((edges[b] ?? 0) - common);
+    number += n;
+  }
+  if (!(variance > 0 && bright / number > 0.05)) return undefined;
+  // Of the charge squared, this part stays in a row, and so along columns: 1 − 2 cloud/√π.
+  const along = Math.min(1, variance / Math.max(variance / 4, variance + 2 * edge));
+  return { photon: variance / along ** 2 / bright, cloud: ((1 - along) / 2) * Math.sqrt(Math.PI) };
+}
+
+/**
+ * How bright the pixels of a port are, from the means of its blocks; what these scatter by themselves is taken out.
+ * Pixels of a block that is not even have two values, with the mean and the scatter of the block.
+ */
+export function brightnessOf(
+  { each, means, pixels, own, apart, even }: LightBlocks,
+  port: number,
+  level: number,
+  photon: number,
+  noise: number,
+): Brightness {
+  const [start, end] = [port * each, (port + 1) * each];
+  let [total, sum, scatter, squares] = [0, 0, 0, 0];
+  const isAny = even.subarray(start, end).includes(1);
+  const isUsed = (b: number): boolean => (pixels[b] ?? 0) > 0 && (!isAny || even[b] === 1);
+  for (let b = start; b < end; b++) {
+    if (!isUsed(b)) continue;
+    const [weight, mean] = [pixels[b] ?? 0, means[b] ?? NaN];
+    total += weight;
+    sum += weight * mean;
+    squares += weight * mean ** 2;
+    scatter += noise ** 2 + photon * Math.max(0, mean - level);
+  }
+  const mean = sum / total;
+  const shrink = Math.sqrt(Math.max(0, 1 - scatter / total / (squares / total - mean ** 2)));
+  const values = new Float64Array(2 * each);
+  const weights = new Float64Array(2 * each);
+  let lowest = Infinity;
+  for (let b = start; b < end; b++) {
+    if (!isUsed(b)) continue;
+    const value = mean + shrink * ((means[b] ?? NaN) - mean);
+    lowest = Math.min(lowest, value);
+    values[b - start] = value;
+    weights[b - start] = pixels[b] ?? 0;
+  }
+  for (let b = start; b < end; b++) {
+    const [weight, value] = [pixels[b] ?? 0, means[b] ?? NaN];
+    if (isUsed(b) || weight === 0) continue;
+    const spread = Math.max(apart[b] ?? 0, (own[b] ?? 0) - noise ** 2 - photon * Math.max(0, value - level));
+    const low = Math.min(value - 1, Math.max(lowest, value - Math.sqrt(Math.max(0, spread))));
+    const isLow = spread > 0 ? spread / (spread + (value - low) ** 2) : 0;
+    values[b - start] = low;
+    values[b - start + each] = value + Math.max(0, spread) / (value - low);
+    weights[b - start] = weight * isLow;
+    weights[b - start + each] = weight * (1 - isLow);
+  }
+  return onSteps(values, weights, photon);
+}
+
+/** Values at even steps that stand for these. */
+function onSteps(values: Float64Array, weights: Float64Array, photon: number): Brightness {
+  let [total, sum, lowest, highest] = [0, 0, Infinity, -Infinity];
+  for (let k = 0; k < values.length; k++) {
+    const [value, weight] = [values[k] ?? NaN, weights[k] ?? 0];
+    if (weight === 0) continue;
+    total += weight;
+    sum += weight * value;
+    if (value < lowest) lowest = value;
+    if (value > highest) highest = value;
+  }
+  const range = highest - lowest;
+  if (!(range > EVEN * photon)) return { first: sum / total, step: photon, weights: Float64Array.of(1) };
+  const step = Math.min(STEP * photon, range / LEAST_VALUES);
+  const found = new Float64Array(Math.min(MOST_VALUES, Math.ceil(range / step) + 1));
+  for (let k = 0; k < values.length; k++) {
+    const weight = (weights[k] ?? 0) / total;
+    if (weight === 0) continue;
+    const at = Math.min(((values[k] ?? NaN) - lowest) / step, found.length - 1);
+    const below = Math.min(Math.floor(at), found.length - 2);
+    found[below] = (found[below] ?? 0) + weight * (below + 1 - at);
+    found[below + 1] = (found[below + 1] ?? 0) + weight * (at - below);
+  }
+  return { first: lowest, step, weights: found };
+}
