@@ -1,9 +1,8 @@
 import type { ChildProcess } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import type { Browser, Page } from "playwright-core";
+import type { Browser } from "playwright-core";
 import { PNG } from "pngjs";
 import { afterAll, afterEach, beforeAll, describe, expect } from "vitest";
 import { connect } from "../../src/connect.ts";
@@ -15,7 +14,16 @@ import { bundled } from "../support/bundled.ts";
 import { sacla } from "../support/cli.ts";
 import { gatewayOver, gatewayPython } from "../support/gateway.ts";
 import { itNeeding } from "../support/optional.ts";
-import { buildPage, hasBrowser, itInBrowser, openBrowser, openPage, type Viewing, view } from "../support/page.ts";
+import {
+  buildPage,
+  faultsOf,
+  hasBrowser,
+  itInBrowser,
+  openBrowser,
+  openPage,
+  type Viewing,
+  view,
+} from "../support/page.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
 const folder = temporaryFolder();
@@ -60,20 +68,6 @@ afterAll(async () => {
   await browser?.close();
   await Promise.all([sim?.close(), file?.close()]);
 });
-
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-
-/** Serious faults that axe-core finds, and a picture of the page for who wants to look. */
-async function faultsOf(page: Page, name: string): Promise<string[]> {
-  const looks = process.env["SACLA_TEST_SCREENSHOTS"];
-  if (looks !== undefined) await page.screenshot({ path: join(looks, `${name}.png`), fullPage: true });
-  await page.evaluate(axe);
-  return (await page.evaluate(
-    `axe.run().then(({ violations }) => violations
-    .filter(({ impact }) => impact === "serious" || impact === "critical")
-    .map(({ id, nodes }) => id + ": " + nodes[0].html.slice(0, 200)))`,
-  )) as string[];
-}
 
 describe("runs, data and steering in Chromium", () => {
   itInBrowser("shows operators the requests to the accelerator, and takes their answers", async () => {

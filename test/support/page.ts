@@ -1,5 +1,6 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { createRequire } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -102,4 +103,18 @@ export async function openPage(
   });
   await page.goto(`${address}/#/${place}`);
   return { page, faults };
+}
+
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+/** Serious faults that axe-core finds, and a picture of the page for who wants to look. */
+export async function faultsOf(page: Page, name: string): Promise<string[]> {
+  const looks = process.env["SACLA_TEST_SCREENSHOTS"];
+  if (looks !== undefined) await page.screenshot({ path: join(looks, `${name}.png`), fullPage: true });
+  await page.evaluate(axe);
+  return (await page.evaluate(
+    `axe.run().then(({ violations }) => violations
+    .filter(({ impact }) => impact === "serious" || impact === "critical")
+    .map(({ id, nodes }) => id + ": " + nodes[0].html.slice(0, 200)))`,
+  )) as string[];
 }

@@ -13,6 +13,7 @@ import type { CallParams, CallResult } from "../../src/transport/methods.ts";
 import { short } from "../live/picture-view.tsx";
 import { ColourBar } from "../plots/colour-bar.tsx";
 import { Curve } from "../plots/curve.tsx";
+import { KeyboardView } from "../plots/keyboard-view.tsx";
 import { tickText } from "../plots/ticks.ts";
 import { ask } from "../server/connection.ts";
 import { go, usePlace } from "../server/location.ts";
@@ -163,6 +164,7 @@ function Picture({ data: { shape, values, step } }: { readonly data: Data }) {
       >
         <DefaultInteractions />
         <ResetZoomButton />
+        <KeyboardView />
         <TooltipMesh
           guides="both"
           renderTooltip={(x, y) => {

@@ -7,7 +7,7 @@ import { PictureExport } from "../runs/picture-export.tsx";
 import { ask } from "../server/connection.ts";
 import { healthNow } from "../server/health.ts";
 import { usePlace } from "../server/location.ts";
-import { useAsked } from "../server/use-poll.ts";
+import { usePoll } from "../server/use-poll.ts";
 import { QUIET_SECONDS } from "../shell/health-bar.tsx";
 import type { PanelProps } from "../shell/page.tsx";
 import { meanOf, profileOf, shotNames, unitNames, useLook } from "./look.ts";
@@ -19,11 +19,15 @@ import { type LiveFrame, useLive } from "./use-live.ts";
 /** What is drawn beside the first picture waits for it so long at most: each plot takes as much time as the picture. */
 const LATE_MS = 1000;
 
+/** Detectors come and go with the runs: how often they are asked for. */
+const DETECTORS_MS = 3000;
+
 /** What the beam does now. */
 export function LivePanel({ bl, methods }: PanelProps) {
   const isLive = methods.includes("live.shots");
-  const detectors = useAsked(
+  const detectors = usePoll(
     isLive ? async (signal) => await ask("live.readDetidlist", { bl }, signal) : null,
+    DETECTORS_MS,
     `live detectors ${bl}`,
   );
   if (!isLive)
@@ -33,16 +37,22 @@ export function LivePanel({ bl, methods }: PanelProps) {
       </p>
     );
   if (detectors.value === undefined) return <p role="status">{detectors.error ?? "asking for the detectors…"}</p>;
-  return <LiveView bl={bl} ids={detectors.value} />;
+  return <LiveView key={bl} bl={bl} ids={detectors.value} />;
 }
 
 function LiveView({ bl, ids }: { bl: number; ids: readonly string[] }) {
   const { params } = usePlace();
   const look = useLook();
-  const choices = useMemo(() => listDetectors(ids), [ids]);
-  const largest = ids.length === 0 ? "" : new Detectors(ids, "The beamline").largest().id;
+  const live = listDetectors(ids);
+  // A detector that is live no longer stays where it is, grey, until it comes again or another one is chosen.
+  const [known, setKnown] = useState<readonly string[]>(live);
+  const choices = [...known, ...live.filter((id) => !known.includes(id))];
+  if (choices.length > known.length) setKnown(choices);
+  const [usual, setUsual] = useState("");
+  if (usual === "" && ids.length > 0) setUsual(new Detectors(ids, "The beamline").largest().id);
   const named = params.get("det") ?? "";
-  const detId = choices.includes(named) ? named : largest;
+  const detId = choices.includes(named) ? named : usual;
+  const gone = Object.fromEntries(choices.filter((id) => !live.includes(id)).map((id) => [id, `${id} (not live)`]));
   const [region, setRegion] = useState<Roi | null>(null);
   const profile = profileOf(look);
   const frame = useLive(
@@ -60,7 +70,7 @@ function LiveView({ bl, ids }: { bl: number; ids: readonly string[] }) {
     <div className="live">
       <div className="live-picture">
         <LookControls look={look}>
-          <Choice name="detector" value={detId} choices={choices} param="det" />
+          <Choice name="detector" value={detId} choices={choices} names={gone} param="det" />
           <Choice name="shots" value={look.what} choices={liveMeans} names={shotNames} param="shots" />
           <Field name="mean of shots" value={look.mean} param="mean" title="The newest so many; 1: each shot" />
           <Field
@@ -71,6 +81,11 @@ function LiveView({ bl, ids }: { bl: number; ids: readonly string[] }) {
           />
           {look.hits === null ? null : <Field name="pixels" value={look.hits.minPixels} param="pixels" />}
         </LookControls>
+        {gone[detId] === undefined ? null : (
+          <p role="status" className="bad">
+            {detId} is no longer live on beamline {bl}.
+          </p>
+        )}
         {named === "" || named === detId ? null : (
           <p role="status" className="bad">
             {named} is not live on beamline {bl}; this is {detId}.

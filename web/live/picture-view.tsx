@@ -11,6 +11,7 @@ import { usePoll } from "../server/use-poll.ts";
 import { useTick } from "../shell/health-bar.tsx";
 import { limitsOf } from "./limits.ts";
 import { type Look, meanOf, roisText } from "./look.ts";
+import { RoiForm } from "./roi-form.tsx";
 
 type Frame = CallResult<"page.picture">;
 
@@ -86,6 +87,7 @@ export function PictureView({ frame, look, shot, quiet, onRegion }: Props) {
         {limits.below.toFixed(2)} % below
       </p>
       <PixelReadout frame={frame} look={look} shot={shot} point={point} />
+      <RoiForm onAdd={addRoi} />
       <RoiTable frame={frame} look={look} />
     </section>
   );

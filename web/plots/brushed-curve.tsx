@@ -12,6 +12,7 @@ import {
 import { useMemo } from "react";
 import { Points } from "./curve.tsx";
 import { DisposeUnused } from "./dispose-unused.tsx";
+import { KeyboardView } from "./keyboard-view.tsx";
 import { tickText } from "./ticks.ts";
 
 interface Props {
@@ -46,6 +47,7 @@ export function BrushedCurve({ title, x, y, xLabel, yLabel, onRange }: Props) {
           <Zoom />
           <SelectToZoom modifierKey="Control" />
           <ResetZoomButton />
+          <KeyboardView />
           <Points x={abscissas} y={y} />
           <DisposeUnused />
           <AxialSelectionTool

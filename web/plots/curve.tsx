@@ -18,6 +18,7 @@ import {
 import ndarray from "ndarray";
 import { useMemo } from "react";
 import { DisposeUnused } from "./dispose-unused.tsx";
+import { KeyboardView } from "./keyboard-view.tsx";
 import { logTickText, tickText } from "./ticks.ts";
 
 interface Props {
@@ -98,6 +99,7 @@ function Drawn({
     >
       <DefaultInteractions />
       <ResetZoomButton />
+      <KeyboardView />
       <TooltipMesh
         guides="vertical"
         renderTooltip={(at) => {

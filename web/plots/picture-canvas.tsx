@@ -21,6 +21,7 @@ import type { ColourMap, Scale } from "../live/look.ts";
 import { BeamRings, type Rings } from "./beam-rings.tsx";
 import { ColourBar } from "./colour-bar.tsx";
 import { HeatMap, type PartPlace, placeOf, useLevels } from "./heat-map.tsx";
+import { KeyboardView } from "./keyboard-view.tsx";
 import { tickText } from "./ticks.ts";
 import { useStable } from "./use-stable.ts";
 
@@ -98,6 +99,7 @@ const Plot = memo(function Plot({ rows, columns, canvas, place, beam, rings, roi
       <Zoom />
       <SelectToZoom modifierKey="Control" />
       <ResetZoomButton />
+      <KeyboardView />
       <HeatMap canvas={canvas} place={place} />
       <Pointer onPoint={tell.onPoint} />
       <Seen rows={rows} columns={columns} onRegion={tell.onRegion} />

@@ -8,6 +8,7 @@ import { SignalPicker } from "../plots/signal-picker.tsx";
 import { go, usePlace } from "../server/location.ts";
 import { useAsked } from "../server/use-poll.ts";
 import { Failure } from "../shell/failure.tsx";
+import { ConditionForm } from "./condition-form.tsx";
 import { ExportForm } from "./export-form.tsx";
 
 /** Signals over a run, a plot for each; shots are selected by marking a range of values. */
@@ -73,6 +74,10 @@ export function RunSignals({ run }: { run: Run }) {
             ))}
           </ul>
         )}
+        <ConditionForm
+          signal={chosen[0] ?? "signal"}
+          onAdd={(text) => go({ where: [...where.filter((other) => other !== text), text].join("~") })}
+        />
         <p role="status" data-selected>
           {selected.value === undefined ? (selected.error ?? "counting…") : `${selected.value.length} shots`}
         </p>

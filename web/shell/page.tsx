@@ -12,6 +12,7 @@ import { TimingPanel } from "../timing/timing-panel.tsx";
 import { HealthBar } from "./health-bar.tsx";
 import { LayoutMenu } from "./layout-menu.tsx";
 import { Login } from "./login.tsx";
+import { Shortcuts } from "./shortcuts.tsx";
 import { StopButton } from "./stop-button.tsx";
 
 /** What each panel is given. */
@@ -30,6 +31,8 @@ const panels: Readonly<Record<string, { readonly title: string; readonly Panel: 
   steer: { title: "Steer", Panel: SteerPanel },
   requests: { title: "Requests", Panel: RequestsPanel },
 };
+
+const panelNames = Object.keys(panels);
 
 const HOLDER_MS = 1000;
 
@@ -119,6 +122,7 @@ function Workspace({ session, onLogOut }: { session: Session; onLogOut: () => vo
             Log out
           </button>
         ) : null}
+        <Shortcuts panels={panelNames} />
         <StopButton bl={bl} axes={axes.value ?? 0} why={whyNoStop(session, about.value?.methods, axes)} />
       </header>
       <main>

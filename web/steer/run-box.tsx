@@ -1,21 +1,32 @@
 import { type FormEvent, useState } from "react";
 import { groupDetectors } from "../../src/core/detectors.ts";
-import { ask, ec } from "../server/connection.ts";
+import { ask, db, ec } from "../server/connection.ts";
 import { textOf, useAsked, usePoll } from "../server/use-poll.ts";
 import { Failure } from "../shell/failure.tsx";
 import { underLease, useHeld } from "./held.ts";
 
 const EVERY_MS = 500;
 
+/** Runs whose detectors can be chosen: only those of the run that is on are live. */
+const LAST_RUNS = 5;
+
+async function detectorsOf(bl: number, signal: AbortSignal): Promise<{ id: string; isLive: boolean }[]> {
+  const live = groupDetectors(await ask("live.readDetidlist", { bl }, signal)).map(({ id }) => id);
+  const runs = await ask("db.listRuns", { bl, last: LAST_RUNS }, signal);
+  const before = await Promise.all(
+    runs.map(async (number) =>
+      (await (await db.run(bl, number, { signal })).detectors({ signal })).map(({ id }) => id),
+    ),
+  );
+  return [...new Set([...live, ...before.flat()])].map((id) => ({ id, isLive: live.includes(id) }));
+}
+
 /** Starts, pauses and stops runs. Pausing needs no lease. */
 export function RunBox({ bl }: { bl: number }) {
   const { control } = useHeld();
   const [error, setError] = useState<string | null>(null);
   const state = usePoll(async (signal) => await ask("ec.runState", { bl }, signal), EVERY_MS, `run ${bl}`);
-  const detectors = useAsked(
-    async (signal) => groupDetectors(await ask("live.readDetidlist", { bl }, signal)).map(({ id }) => id),
-    `detectors of runs ${bl}`,
-  );
+  const detectors = useAsked(async (signal) => await detectorsOf(bl, signal), `detectors of runs ${bl}`);
   const now = state.value;
   const isOn = now !== undefined && now.state !== "ready" && now.state !== "fault";
   const start = (event: FormEvent<HTMLFormElement>): void => {
@@ -65,9 +76,9 @@ export function RunBox({ bl }: { bl: number }) {
         <label title="0: until it is ended">
           shots <input name="shots" type="number" min="0" defaultValue="0" />
         </label>
-        {detectors.value?.map((id) => (
+        {detectors.value?.map(({ id, isLive }) => (
           <label key={id}>
-            <input type="checkbox" name="detector" value={id} defaultChecked /> {id}
+            <input type="checkbox" name="detector" value={id} defaultChecked={isLive} /> {id}
           </label>
         ))}
         <button type="submit" disabled={control === null || isOn}>

@@ -1,0 +1,144 @@
+import type { Browser } from "playwright-core";
+import { afterAll, beforeAll, describe, expect } from "vitest";
+import { connect } from "../../src/connect.ts";
+import {
+  buildPage,
+  faultsOf,
+  hasBrowser,
+  itInBrowser,
+  openBrowser,
+  openPage,
+  type Viewing,
+  view,
+} from "../support/page.ts";
+import { temporaryFolder } from "../support/temporary.ts";
+
+const folder = temporaryFolder();
+const [DUAL, OCTAL] = ["MPCCD-2N0-M02-001", "MPCCD-8N0-3-002"];
+const WAIT_MS = 60_000;
+
+let browser: Browser;
+let sim: Viewing;
+
+beforeAll(async () => {
+  if (!hasBrowser) return;
+  await buildPage();
+  [browser, sim] = await Promise.all([openBrowser(), view(folder, ["sim:?seed=1"])]);
+});
+afterAll(async () => {
+  await browser?.close();
+  await sim?.close();
+});
+
+describe("live pictures that end, and the keyboard", () => {
+  itInBrowser("says that a run has ended, and that a detector is no longer live, and follows it again", async () => {
+    const { page, faults } = await openPage(browser, sim.address, "live");
+    await page
+      .getByText(new RegExp(`${DUAL}.*· raw|${OCTAL}.*· raw`))
+      .first()
+      .waitFor({ timeout: WAIT_MS });
+    await page.getByLabel("detector").selectOption(DUAL);
+    await page
+      .getByText(new RegExp(`${DUAL} · .*· raw`))
+      .first()
+      .waitFor({ timeout: WAIT_MS });
+    await using facility = await connect(sim.address);
+    await using control = await facility.ec.control(3, { name: "Yuki", reason: "ends" });
+    const quiet = page.locator(".picture-view.quiet .quiet-note");
+    const picture = page.getByLabel(`picture of ${DUAL}`, { exact: true });
+    const { run } = await control.startRun({ comment: "short", detectors: [DUAL], shots: 30 });
+    await page.getByText(`run ${run}`).first().waitFor({ timeout: WAIT_MS });
+    await quiet.getByText(`no run is on, ${run} has ended`).waitFor({ timeout: WAIT_MS });
+    await control.startRun({ comment: "without it", detectors: [OCTAL], shots: 0 });
+    await page.getByText(`${DUAL} is no longer live on beamline 3`).waitFor({ timeout: WAIT_MS });
+    await quiet.getByText(/no data since .* has no detector/).waitFor({ timeout: WAIT_MS });
+    expect(await picture.count(), "the last picture stays, grey").toBe(1);
+    const choices = await page.getByLabel("detector").locator("option").allTextContents();
+    expect(choices).toContain(`${DUAL} (not live)`);
+    expect(choices).toContain(OCTAL);
+    expect(await faultsOf(page, "live-gone")).toEqual([]);
+    // For the next run all detectors can be chosen; those that are live are.
+    await page.keyboard.press("5");
+    const boxes = page.getByRole("region", { name: "run control" });
+    await boxes.getByLabel(OCTAL).waitFor({ timeout: WAIT_MS });
+    expect([await boxes.getByLabel(OCTAL).isChecked(), await boxes.getByLabel(DUAL).isChecked()]).toEqual([
+      true,
+      false,
+    ]);
+    await control.stopRun();
+    await expect.poll(async () => (await control.runState()).state).toBe("ready");
+    await control.startRun({ comment: "with it", detectors: [DUAL], shots: 0 });
+    await page.keyboard.press("1");
+    await page
+      .getByText(/with it|· raw/)
+      .first()
+      .waitFor({ timeout: WAIT_MS });
+    await expect.poll(() => page.getByText("no longer live").count(), { timeout: WAIT_MS }).toBe(0);
+    await expect.poll(() => quiet.count(), { timeout: WAIT_MS }).toBe(0);
+    await control.stopRun();
+    expect(faults).toEqual([]);
+    await page.close();
+  });
+
+  itInBrowser("is reached by keys alone: panels, the list of keys, a zoomed picture, a rectangle", async () => {
+    const { page, faults } = await openPage(browser, sim.address, "runs?run=1519981&det=MPCCD-1N0-M06-002");
+    await page.getByText(/· raw/).first().waitFor({ timeout: WAIT_MS });
+    await page.keyboard.press("?");
+    const keys = page.getByRole("dialog", { name: "keys of this page" });
+    await keys.getByText("Shift+Esc").waitFor();
+    expect(await faultsOf(page, "keys")).toEqual([]);
+    await page.keyboard.press("Escape");
+    expect(await keys.isVisible()).toBe(false);
+    // Seen as a frame: where the keyboard is.
+    const plot = page.locator(".picture [role=group]");
+    await page.getByLabel("rings").focus();
+    for (let i = 0; i < 5 && !(await plot.evaluate((one) => one === one.ownerDocument.activeElement)); i++)
+      await page.keyboard.press("Tab");
+    expect(await plot.evaluate("getComputedStyle(document.activeElement).outlineStyle")).toBe("solid");
+    for (let i = 0; i < 9; i++) await page.keyboard.press("+");
+    await page
+      .getByText(/· every pixel/)
+      .first()
+      .waitFor({ timeout: WAIT_MS });
+    await page.keyboard.press("0");
+    await page
+      .getByText(/each point: mean of/)
+      .first()
+      .waitFor({ timeout: WAIT_MS });
+    await page.getByLabel("rectangle: rows, columns").fill("5,2,0,9");
+    await page.keyboard.press("Enter");
+    await page.getByText("four whole numbers").waitFor();
+    await page.getByLabel("rectangle: rows, columns").fill("0, 5, 0, 9");
+    await page.keyboard.press("Enter");
+    await expect.poll(() => page.locator(".rois td").last().locator("button").count()).toBe(1);
+    expect(await page.locator(".rois tbody td").nth(4).textContent()).toMatch(/^45$|^…$/);
+    await page.keyboard.press("Escape");
+    await page.getByLabel("condition", { exact: true }).fill("nonsense");
+    await page.keyboard.press("Enter");
+    await page.locator(".conditions, [role=alert]").first().waitFor();
+    // Digits that are typed are no shortcuts.
+    await page.getByLabel("condition", { exact: true }).fill("");
+    await page.keyboard.type("xfel_bl_3_tc_bm_1_pd/charge >= 1e-10");
+    await page.keyboard.press("Enter");
+    await page.locator(".conditions").getByText(">= 1e-10").waitFor({ timeout: WAIT_MS });
+    expect(await faultsOf(page, "run-keys")).toEqual([]);
+    await page.locator("h1").first().click();
+    await page.keyboard.press("3");
+    await page.getByRole("heading", { name: "Arrival timing: run 1519981" }).waitFor({ timeout: WAIT_MS });
+    await page
+      .locator("label", { hasText: /^edges/ })
+      .locator("select")
+      .selectOption("source");
+    await page
+      .locator("[data-edges]")
+      .getByText(/600 shots/)
+      .waitFor({ timeout: WAIT_MS });
+    await using facility = await connect(sim.address);
+    const { fittingPx } = await (await facility.run(3, 1519981)).timingEdges();
+    const usable = fittingPx.filter(Number.isFinite).length;
+    expect(Number(await page.locator("[data-edges]").getAttribute("data-edges"))).toBe(usable);
+    expect(await faultsOf(page, "timing")).toEqual([]);
+    expect(faults).toEqual([]);
+    await page.close();
+  });
+});
