@@ -728,9 +728,9 @@ export function fromF32(pixels: usize, n: i32, least: f32, found: usize): i32 {
   return count;
 }
 
-/** As in src/reduce/engine/wide-sum.ts. */
-const FOUR: f64 = COARSE * 4096.0;
-const FOUR_REST: f64 = GRID * 4096.0;
+/** As in src/reduce/reducers/covariance-sums.ts. */
+const FOUR: f64 = COARSE * 256.0;
+const FOUR_REST: f64 = GRID * 256.0;
 const THREE: f64 = COARSE * 16.0;
 const THREE_REST: f64 = GRID * 16.0;
 
@@ -787,51 +787,114 @@ export function productsU16(
   }
 }
 
-/** The same for (xy)², x²y and xy², each in two parts, without factors. */
-export function fourthU16(
-  frames: usize,
+/** Pixels that are looked at together: whether their products with numbers of several images add exactly. */
+const BLOCK: i32 = 64;
+
+/** Whether pixels of all images, a multiple of 8, are within `limit` of their levels (u16). */
+function areNear(frames: usize, count: i32, stride: usize, n: i32, levels: usize, limit: i32): boolean {
+  const limits = i16x8.splat(<i16>limit);
+  let beyond = i16x8.splat(0);
+  for (let i = 0; i < n; i += 8) {
+    const at = (<usize>i) << 1;
+    let low = i16x8.splat(-1);
+    let high = i16x8.splat(0);
+    let frame = frames + at;
+    for (let k = 0; k < count; k++) {
+      const x = v128.load(frame);
+      low = i16x8.min_u(low, x);
+      high = i16x8.max_u(high, x);
+      frame += stride;
+    }
+    const level = v128.load(levels + at);
+    const off = i16x8.max_u(i16x8.sub_sat_u(high, level), i16x8.sub_sat_u(level, low));
+    beyond = v128.or(beyond, i16x8.sub_sat_u(off, limits));
+  }
+  return !v128.any_true(beyond);
+}
+
+/** Adds `x` to sums in two parts, of which the lower ones are `step` further. */
+function addParts(upper: usize, step: usize, x: v128, coarse: f64, fine: f64): void {
+  const high = rounded(x, coarse);
+  const lower = upper + step;
+  v128.store(upper, f64x2.add(v128.load(upper), high));
+  v128.store(lower, f64x2.add(v128.load(lower), rounded(f64x2.sub(x, high), fine)));
+}
+
+/**
+ * Adds two pixels of some images, less their levels (u16), to the twelve sums of src/reduce/reducers/covariance-sums.ts.
+ * `numbers`: five f64 of each image. More than one image only where all products and their sums are exact.
+ */
+function covaryPair(
+  frame: usize,
   count: i32,
   stride: usize,
-  n: i32,
-  dark: usize,
+  levels: usize,
   numbers: usize,
   sums: usize,
   step: usize,
 ): void {
-  for (let i = 0; i < n; i += 2) {
-    const at = sums + ((<usize>i) << 3);
-    const level = dark === 0 ? f64x2.splat(0) : v128.load(dark + ((<usize>i) << 3));
-    let fourUpper = v128.load(at);
-    let fourLower = v128.load(at + step);
-    let leftUpper = v128.load(at + 2 * step);
-    let leftLower = v128.load(at + 3 * step);
-    let rightUpper = v128.load(at + 4 * step);
-    let rightLower = v128.load(at + 5 * step);
-    for (let k = 0; k < count; k++) {
-      const number = load<f64>(numbers + ((<usize>k) << 3));
-      if (!(number - number === 0)) continue;
-      const y = f64x2.splat(number);
-      const x = onGrid(pairLess(frames + <usize>k * stride + ((<usize>i) << 1), level));
-      const product = f64x2.mul(x, y);
-      const four = f64x2.mul(product, product);
-      const fourHigh = rounded(four, FOUR);
-      const left = f64x2.mul(product, x);
-      const leftHigh = rounded(left, THREE);
-      const right = f64x2.mul(product, y);
-      const rightHigh = rounded(right, THREE);
-      fourUpper = f64x2.add(fourUpper, fourHigh);
-      fourLower = f64x2.add(fourLower, rounded(f64x2.sub(four, fourHigh), FOUR_REST));
-      leftUpper = f64x2.add(leftUpper, leftHigh);
-      leftLower = f64x2.add(leftLower, rounded(f64x2.sub(left, leftHigh), THREE_REST));
-      rightUpper = f64x2.add(rightUpper, rightHigh);
-      rightLower = f64x2.add(rightLower, rounded(f64x2.sub(right, rightHigh), THREE_REST));
+  const level = i32x4.extend_low_i16x8_u(v128.load32_zero(levels));
+  let sum = f64x2.splat(0);
+  let squares = f64x2.splat(0);
+  let products = f64x2.splat(0);
+  let rests = f64x2.splat(0);
+  let left = f64x2.splat(0);
+  let right = f64x2.splat(0);
+  let fourHigh = f64x2.splat(0);
+  let fourLow = f64x2.splat(0);
+  for (let k = 0; k < count; k++) {
+    const x = f64x2.convert_low_i32x4_s(i32x4.sub(i32x4.extend_low_i16x8_u(v128.load32_zero(frame)), level));
+    const square = f64x2.mul(x, x);
+    const y = v128.load64_splat(numbers);
+    sum = f64x2.add(sum, x);
+    squares = f64x2.add(squares, square);
+    products = f64x2.add(products, f64x2.mul(x, y));
+    rests = f64x2.add(rests, f64x2.mul(x, v128.load64_splat(numbers, 8)));
+    left = f64x2.add(left, f64x2.mul(square, y));
+    right = f64x2.add(right, f64x2.mul(x, v128.load64_splat(numbers, 16)));
+    fourHigh = f64x2.add(fourHigh, f64x2.mul(square, v128.load64_splat(numbers, 24)));
+    fourLow = f64x2.add(fourLow, f64x2.mul(square, v128.load64_splat(numbers, 32)));
+    frame += stride;
+    numbers += 40;
+  }
+  v128.store(sums, f64x2.add(v128.load(sums), sum));
+  addParts(sums + step, step, squares, COARSE, GRID);
+  addParts(sums + 3 * step, step, products, COARSE, GRID);
+  const rest = sums + 5 * step;
+  v128.store(rest, f64x2.add(v128.load(rest), onGrid(rests)));
+  addParts(sums + 6 * step, step, left, THREE, THREE_REST);
+  addParts(sums + 8 * step, step, right, THREE, THREE_REST);
+  addParts(sums + 10 * step, step, fourHigh, FOUR, FOUR_REST);
+  addParts(sums + 10 * step, step, fourLow, FOUR, FOUR_REST);
+}
+
+/**
+ * The same of all pixels. Where a pixel is more than `limit` off its level, its products with one image after the other
+ * are rounded, as the plain code does. An even number of pixels.
+ */
+export function covaryU16(
+  frames: usize,
+  count: i32,
+  stride: usize,
+  n: i32,
+  levels: usize,
+  limit: i32,
+  numbers: usize,
+  sums: usize,
+  step: usize,
+): void {
+  for (let first = 0; first < n; first += BLOCK) {
+    const pixels = min(BLOCK, n - first);
+    const frame = frames + ((<usize>first) << 1);
+    const level = levels + ((<usize>first) << 1);
+    const isExact = (pixels & 7) === 0 && areNear(frame, count, stride, pixels, level, limit);
+    const together = isExact ? count : 1;
+    for (let i = 0; i < pixels; i += 2) {
+      const at = (<usize>i) << 1;
+      const into = sums + ((<usize>(first + i)) << 3);
+      for (let k = 0; k < count; k += together)
+        covaryPair(frame + at + <usize>k * stride, together, stride, level + at, numbers + <usize>k * 40, into, step);
     }
-    v128.store(at, fourUpper);
-    v128.store(at + step, fourLower);
-    v128.store(at + 2 * step, leftUpper);
-    v128.store(at + 3 * step, leftLower);
-    v128.store(at + 4 * step, rightUpper);
-    v128.store(at + 5 * step, rightLower);
   }
 }
 

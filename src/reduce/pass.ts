@@ -15,7 +15,7 @@ import { CorrectionChain } from "./corrections/chain.ts";
 import type { Correction } from "./corrections/correction.ts";
 import { dark as darkStep } from "./corrections/dark.ts";
 import { type DarkMeans, darkOf } from "./dark-means.ts";
-import { GROUP, statisticsOf } from "./engine/kernel.ts";
+import { BATCH, statisticsOf } from "./engine/kernel.ts";
 import type { PartialResult } from "./engine/partial-result.ts";
 import { classBytes, kernelFor, SensorFeed } from "./engine/sensor-feed.ts";
 import { arenaOf } from "./engine/stack.ts";
@@ -94,19 +94,21 @@ export class ReducePass<R extends Reducers> {
   async #runInMemory(shots: ShotsInMemory): Promise<void> {
     const { signal, onProgress } = this.#options;
     let turn = performance.now();
-    for (let first = 0; first < shots.length; first += GROUP) {
+    for (let first = 0; first < shots.length; first += BATCH) {
       throwIfAborted(signal);
-      const group = Array.from({ length: Math.min(GROUP, shots.length - first) }, (_, k) => shots.shot(first + k));
+      const group = Array.from({ length: Math.min(BATCH, shots.length - first) }, (_, k) => shots.shot(first + k));
       // A steady chain drops none: it is asked so that it refuses shots without the signals that it needs.
       for (const shot of group) this.#chain?.reject(shot);
-      for (const { spec, data } of shots.sensors) this.#stackFeed(spec, data).addGroup(data, first, group);
+      for (const { spec, data } of shots.sensors) {
+        this.#stackFeed(spec, data).addGroup(data, first, group);
+        if (performance.now() - turn > TURN_MS) {
+          await setImmediate();
+          turn = performance.now();
+        }
+      }
       for (const shot of group) {
         this.#use(shot);
         onProgress?.(++this.#done, shots.length);
-      }
-      if (performance.now() - turn > TURN_MS) {
-        await setImmediate();
-        turn = performance.now();
       }
     }
   }

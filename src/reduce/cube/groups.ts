@@ -1,7 +1,8 @@
 import { newPixels, type Pixels, type PixelType } from "../../core/ndarray.ts";
 import type { ImageSpec, Shot } from "../../core/shots.ts";
+import { GROUP } from "../engine/accumulator.ts";
 import { checkGrid } from "../engine/exact.ts";
-import { GROUP, statisticsOf, workOf } from "../engine/kernel.ts";
+import { statisticsOf, workOf } from "../engine/kernel.ts";
 import type { SensorState } from "../engine/partial-result.ts";
 import { isOwn, type Statistic } from "../engine/statistic.ts";
 import { TiledBatch } from "../engine/tiled-batch.ts";

@@ -1,7 +1,7 @@
 import type { PixelType } from "../../core/ndarray.ts";
 import type { ImageSpec } from "../../core/shots.ts";
 import type { Arena } from "../../core/wasm.ts";
-import type { Accumulator, PixelSlice, ReduceKernel } from "./accumulator.ts";
+import { type Accumulator, GROUP, type PixelSlice, type ReduceKernel } from "./accumulator.ts";
 import {
   Float32Sums,
   type HistogramAccumulator,
@@ -34,6 +34,7 @@ export class AccumulatorSet {
   readonly #all: readonly Accumulator[];
   readonly #ofSlices: readonly Accumulator[];
   readonly #ofImages: readonly OwnAccumulator[];
+  readonly #many: ReadonlySet<Accumulator>;
 
   /** @param isJoint - `sums` and `squares` are one accumulator: the kernel counts both in one go over the images */
   constructor({ pixels, statistics, dark, frame }: AccumulatorSpec, type: PixelType, isJoint: boolean) {
@@ -57,6 +58,7 @@ export class AccumulatorSet {
     this.#all = [...new Set(all.filter((accumulator) => accumulator !== undefined))];
     this.#ofImages = [...this.own.values()].filter(({ takesImages }) => takesImages === true);
     const ofImages: readonly Accumulator[] = this.#ofImages;
+    this.#many = new Set([...this.own.values()].filter(({ takesMany }) => takesMany === true));
     this.#ofSlices = this.#all.filter((accumulator) => !ofImages.includes(accumulator));
   }
 
@@ -73,8 +75,15 @@ export class AccumulatorSet {
     return this.#ofImages.length > 0;
   }
 
+  /** Whether all that one reducer alone counts takes more than GROUP images at a time. */
+  get takesMany(): boolean {
+    return [...this.own.values()].every(({ takesMany }) => takesMany === true);
+  }
+
   accumulate(slice: PixelSlice): void {
-    for (const accumulator of this.#ofSlices) accumulator.accumulate(slice);
+    for (const accumulator of this.#ofSlices)
+      if (this.#many.has(accumulator)) accumulator.accumulate(slice);
+      else for (const group of groupsOf(slice)) accumulator.accumulate(group);
   }
 
   /** For those that want whole images. */
@@ -88,4 +97,14 @@ export class AccumulatorSet {
     this.images += images;
     for (const accumulator of this.own.values()) accumulator.begin(images);
   }
+}
+
+/** The same pixels of at most GROUP images at a time. */
+function groupsOf(slice: PixelSlice): PixelSlice[] {
+  const { address, images, stride } = slice;
+  return Array.from({ length: Math.ceil(images / GROUP) }, (_, k) => ({
+    ...slice,
+    address: address + k * GROUP * stride,
+    images: Math.min(GROUP, images - k * GROUP),
+  }));
 }

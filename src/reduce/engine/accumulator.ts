@@ -1,5 +1,8 @@
 import type { Arena } from "../../core/wasm.ts";
 
+/** Images taken in together: more streams than this from memory begin to hinder each other. */
+export const GROUP = 8;
+
 /** The functions of kernels/reduce.ts; addresses and strides in bytes. */
 export interface ReduceKernel {
   sumU16(frames: number, count: number, stride: number, n: number, sums: number): void;
@@ -74,7 +77,18 @@ export interface ReduceKernel {
   roiU16: Region;
   roisU16: Region;
   productsU16: Products;
-  fourthU16: Products;
+  /** `numbers`: five of each image. */
+  covaryU16(
+    frames: number,
+    count: number,
+    stride: number,
+    n: number,
+    levels: number,
+    limit: number,
+    numbers: number,
+    sums: number,
+    step: number,
+  ): void;
 }
 /** `numbers`: of each image; `step`: bytes from one sum of all pixels to the next. */
 type Products = (

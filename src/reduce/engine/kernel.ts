@@ -2,8 +2,8 @@ import type { Pixels, PixelType } from "../../core/ndarray.ts";
 import type { ImageSpec, Shot } from "../../core/shots.ts";
 import { Arena, hasFunctions, instantiateKernel } from "../../core/wasm.ts";
 import { correctInto, letKernelWorkOn, type SensorCorrection, TILE } from "../images/in-place.ts";
-import type { KernelWork, Layout, Reducer } from "../reducer.ts";
-import type { PixelSlice, ReduceKernel } from "./accumulator.ts";
+import type { KernelWork, Layout, Reducer, State } from "../reducer.ts";
+import { GROUP, type PixelSlice, type ReduceKernel } from "./accumulator.ts";
 import { AccumulatorSet, type AccumulatorSpec } from "./accumulator-set.ts";
 import { kernelBinary } from "./kernel-binary.ts";
 import {
@@ -15,8 +15,8 @@ import {
   type Statistic,
 } from "./statistic.ts";
 
-/** Images taken in together: more streams than this from memory begin to hinder each other. */
-export const GROUP = 8;
+/** Images in memory that are taken in together, piece by piece: what is counted of a piece stays in the cache. */
+export const BATCH = 4 * GROUP;
 
 /** Of images with fractions that come one by one. */
 const REAL_GROUP = 4;
@@ -78,7 +78,7 @@ const names: readonly (keyof ReduceKernel)[] = [
   "photonsU16",
   "pixelBinsU16",
   "productsU16",
-  "fourthU16",
+  "covaryU16",
   "roiU16",
   "roisU16",
 ];
@@ -200,6 +200,13 @@ export class SensorKernel implements BatchStatistics {
     return piece;
   }
 
+  /** Lets what reducers count themselves go straight into their states; to be called once, after `allocate`. */
+  bind(reducers: readonly { readonly reducer: Reducer<unknown>; readonly state: State<Layout> }[]): void {
+    for (const { reducer, state } of reducers)
+      for (const statistic of reducer.kernel?.statistics.filter(isOwn) ?? [])
+        this.#whole.own.get(statistic)?.bind?.(state);
+  }
+
   /** Whether it corrects the images itself. */
   get corrects(): boolean {
     return this.#correct !== undefined;
@@ -216,7 +223,7 @@ export class SensorKernel implements BatchStatistics {
   }
 
   /**
-   * Takes in consecutive images of the type given, at most {@link GROUP}.
+   * Takes in consecutive images of the type given, at most {@link BATCH}.
    * @param first - number of the first image in `data`
    * @param shots - of each image
    * @returns whether all of them have whole numbers: others are not in statistics of reducers' own
@@ -229,12 +236,17 @@ export class SensorKernel implements BatchStatistics {
     }
     // Those that came before are counted before.
     this.finish();
-    for (const shot of shots) this.#arrive(shot);
-    this.#countWhole(
-      data,
-      first,
-      shots.map(({ tag }) => tag),
-    );
+    const isInPlace = data.buffer === this.#buffer && this.#correct === undefined;
+    const most = isInPlace && this.#whole.takesMany ? BATCH : GROUP;
+    for (let k = 0; k < shots.length; k += most) {
+      const part = shots.slice(k, k + most);
+      for (const shot of part) this.#arrive(shot);
+      this.#countWhole(
+        data,
+        first + k,
+        part.map(({ tag }) => tag),
+      );
+    }
     return true;
   }
 

@@ -135,6 +135,7 @@ export class SensorFeed {
     const kernel = mayCount ? kernelFor(counted, frame, type, dark, waits, inPieces) : undefined;
     this.#kernel =
       kernel !== undefined && (hasAllocated(kernel, arena) || hasAllocated(kernel, undefined)) ? kernel : undefined;
+    this.#kernel?.bind(this.#counted);
   }
 
   add(image: RawImage, shot: Shot): void {
@@ -150,7 +151,7 @@ export class SensorFeed {
   }
 
   /**
-   * Takes in consecutive images of the frame's shape and type, at most GROUP.
+   * Takes in consecutive images of the frame's shape and type, at most BATCH.
    * @param first - number of the first in `data`
    */
   addGroup(data: Pixels, first: number, shots: readonly Shot[]): void {

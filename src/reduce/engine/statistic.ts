@@ -16,6 +16,13 @@ export interface OwnStatistic<A extends OwnAccumulator> {
 export interface OwnAccumulator extends Accumulator {
   /** It looks at pixels together with those around them: its slices are whole images. @default any slices */
   readonly takesImages?: true;
+  /** It takes any number of images at a time. @default at most GROUP */
+  readonly takesMany?: true;
+  /**
+   * Given a state to which it adds straight, before the first image; what it leaves to `flush` may come later.
+   * @default all is left to `flush`
+   */
+  bind?(state: object): void;
   /** Told of each image in the order in which they are counted, before its group; to note a 0-D signal. */
   arrive?(shot: Shot): void;
   /** Images of the next group. */

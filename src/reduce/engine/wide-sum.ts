@@ -70,37 +70,3 @@ export function addProducts(sums: ProductSums, pixels: ArrayLike<number>, factor
     productLower[i] = (productLower[i] ?? 0) + quantize(product - productHigh);
   }
 }
-
-/** Sums of (pixel · y)², pixel² · y and pixel · y²: with {@link ProductSums} the error of a covariance. */
-interface FourthSums {
-  readonly fourUpper: Float64Array;
-  readonly fourLower: Float64Array;
-  readonly leftUpper: Float64Array;
-  readonly leftLower: Float64Array;
-  readonly rightUpper: Float64Array;
-  readonly rightLower: Float64Array;
-}
-
-// Multiples of 2^24 and of 2^−8, up to a sum of 2^77; multiples of 2^16 and of 2^−16, up to 2^69. 4 million shots.
-const [FOUR, FOUR_REST] = [1.5 * 2 ** 76, 1.5 * 2 ** 44];
-const [THREE, THREE_REST] = [1.5 * 2 ** 68, 1.5 * 2 ** 36];
-/** To what a product of four numbers is rounded, and one of three. */
-export const FOUR_STEP = 2 ** -8;
-export const THREE_STEP = 2 ** -16;
-
-/** Adds an image's products of three and four numbers with `y`; each is rounded once, and adds exactly. */
-export function addFourth(sums: FourthSums, pixels: ArrayLike<number>, y: number): void {
-  const { fourUpper, fourLower, leftUpper, leftLower, rightUpper, rightLower } = sums;
-  for (let i = 0; i < fourUpper.length; i++) {
-    const x = quantize(pixels[i] ?? NaN);
-    const product = x * y;
-    const [four, left, right] = [product * product, product * x, product * y];
-    const [fourHigh, leftHigh, rightHigh] = [four + FOUR - FOUR, left + THREE - THREE, right + THREE - THREE];
-    fourUpper[i] = (fourUpper[i] ?? 0) + fourHigh;
-    fourLower[i] = (fourLower[i] ?? 0) + (four - fourHigh + FOUR_REST - FOUR_REST);
-    leftUpper[i] = (leftUpper[i] ?? 0) + leftHigh;
-    leftLower[i] = (leftLower[i] ?? 0) + (left - leftHigh + THREE_REST - THREE_REST);
-    rightUpper[i] = (rightUpper[i] ?? 0) + rightHigh;
-    rightLower[i] = (rightLower[i] ?? 0) + (right - rightHigh + THREE_REST - THREE_REST);
-  }
-}

@@ -1,7 +1,6 @@
 import type { ImageSpec } from "../../core/shots.ts";
 import { type Arena, instantiateKernel } from "../../core/wasm.ts";
-import type { PixelSlice, ReduceKernel } from "../engine/accumulator.ts";
-import { GROUP } from "../engine/kernel.ts";
+import { GROUP, type PixelSlice, type ReduceKernel } from "../engine/accumulator.ts";
 import { KernelDark } from "../engine/kernel-dark.ts";
 import type { OwnAccumulator } from "../engine/statistic.ts";
 import { float32From, TILE } from "../images/in-place.ts";

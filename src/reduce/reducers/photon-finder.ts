@@ -1,7 +1,6 @@
 import type { Pixels } from "../../core/ndarray.ts";
 import { Arena, instantiateKernel } from "../../core/wasm.ts";
-import type { PixelSlice, ReduceKernel } from "../engine/accumulator.ts";
-import { GROUP } from "../engine/kernel.ts";
+import { GROUP, type PixelSlice, type ReduceKernel } from "../engine/accumulator.ts";
 import { kernelBinary } from "../engine/kernel-binary.ts";
 import { KernelDark } from "../engine/kernel-dark.ts";
 import type { OwnAccumulator } from "../engine/statistic.ts";

@@ -1,28 +1,23 @@
 import type { Shot } from "../../core/shots.ts";
 import type { Arena } from "../../core/wasm.ts";
-import type { PixelSlice, ReduceKernel } from "../engine/accumulator.ts";
-import { GROUP } from "../engine/kernel.ts";
+import { GROUP, type PixelSlice, type ReduceKernel } from "../engine/accumulator.ts";
 import { KernelDark } from "../engine/kernel-dark.ts";
 import type { OwnAccumulator } from "../engine/statistic.ts";
 
-/** The sums of each pixel, in the order in which the kernel has them; the last six only where they are asked for. */
+/** The sums of each pixel, in the order in which the kernel has them. */
 const products = ["sum", "squareUpper", "squareLower", "productUpper", "productLower"] as const;
-const fourths = ["fourUpper", "fourLower", "leftUpper", "leftLower", "rightUpper", "rightLower"] as const;
 
 /** A state with those sums. */
 type ProductState = Readonly<Record<(typeof products)[number], Float64Array>>;
-export type FourthState = ProductState & Readonly<Record<(typeof fourths)[number], Float64Array>>;
 
 /** What the sums of {@link ProductSums} are of. */
 interface ProductWork {
   /** A number of the shot, NaN for one that is left out. */
   readonly numberOf: (shot: Shot) => number;
-  /** From that number: what pixels are multiplied with in products, on the grid. @default the number */
-  readonly y?: (number: number) => number;
-  /** From that number: what pixels are multiplied with before anything else. @default 1 */
-  readonly factor?: (number: number) => number;
-  /** Whether products of three and four numbers are summed, too. @default false */
-  readonly fourth?: boolean;
+  /** From that number: what pixels are multiplied with in products, on the grid. */
+  readonly y: (number: number) => number;
+  /** From that number: what pixels are multiplied with before anything else. */
+  readonly factor: (number: number) => number;
 }
 
 /** Sums of the pixels with one number of each shot, in the memory of the kernel. */
@@ -30,7 +25,6 @@ export class ProductSums implements OwnAccumulator {
   readonly #work: ProductWork;
   readonly #dark: KernelDark;
   readonly #pixels: number;
-  readonly #names: readonly (keyof FourthState)[];
   /** Numbers of the shots, in the order of the images. */
   readonly #numbers: number[] = [];
   #kernel: ReduceKernel | undefined;
@@ -44,18 +38,17 @@ export class ProductSums implements OwnAccumulator {
     this.#work = work;
     this.#dark = new KernelDark(dark);
     this.#pixels = pixels;
-    this.#names = work.fourth === true ? [...products, ...fourths] : products;
   }
 
   get allocations(): number[] {
-    return [16 * GROUP, this.#dark.bytes, 8 * this.#names.length * this.#padded];
+    return [16 * GROUP, this.#dark.bytes, 8 * products.length * this.#padded];
   }
 
   allocate(kernel: ReduceKernel, arena: Arena): void {
     this.#kernel = kernel;
     this.#group = arena.float64(2 * GROUP);
     this.#dark.allocate(arena);
-    this.#sums = arena.float64(this.#names.length * this.#padded, false);
+    this.#sums = arena.float64(products.length * this.#padded, false);
   }
 
   arrive(shot: Shot): void {
@@ -63,7 +56,7 @@ export class ProductSums implements OwnAccumulator {
   }
 
   begin(images: number): void {
-    const { y = (number) => number, factor = () => 1 } = this.#work;
+    const { y, factor } = this.#work;
     const numbers = this.#numbers.slice(this.#begun, this.#begun + images);
     this.#group.set(numbers.map(y));
     this.#group.set(numbers.map(factor), GROUP);
@@ -74,9 +67,6 @@ export class ProductSums implements OwnAccumulator {
     const [step, dark, numbers] = [8 * this.#padded, this.#dark.addressOf(first), this.#group.byteOffset];
     const sums = this.#sums.byteOffset + 8 * first;
     this.#kernel?.productsU16(address, images, stride, length, dark, numbers, sums, step);
-    if (this.#work.fourth !== true) return;
-    const further = sums + products.length * step;
-    this.#kernel?.fourthU16(address, images, stride, length, dark, numbers, further, step);
   }
 
   clear(): void {
@@ -86,10 +76,10 @@ export class ProductSums implements OwnAccumulator {
   }
 
   /** Adds the sums of each pixel to those of the state, and gives the numbers of the shots that were counted. */
-  addTo(state: ProductState & Partial<FourthState>): readonly number[] {
-    for (const [k, name] of this.#names.entries()) {
+  addTo(state: ProductState): readonly number[] {
+    for (const [k, name] of products.entries()) {
       const [into, from] = [state[name], this.#sums.subarray(k * this.#padded, (k + 1) * this.#padded)];
-      if (into !== undefined) for (let i = 0; i < into.length; i++) into[i] = (into[i] ?? 0) + (from[i] ?? 0);
+      for (let i = 0; i < into.length; i++) into[i] = (into[i] ?? 0) + (from[i] ?? 0);
     }
     return this.#numbers.slice(0, this.#begun);
   }

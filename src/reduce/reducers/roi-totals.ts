@@ -1,8 +1,7 @@
 import type { Roi } from "../../core/roi.ts";
 import type { ImageSpec } from "../../core/shots.ts";
 import type { Arena } from "../../core/wasm.ts";
-import type { PixelSlice, ReduceKernel } from "../engine/accumulator.ts";
-import { GROUP } from "../engine/kernel.ts";
+import { GROUP, type PixelSlice, type ReduceKernel } from "../engine/accumulator.ts";
 import { KernelDark } from "../engine/kernel-dark.ts";
 import type { OwnAccumulator } from "../engine/statistic.ts";
 

@@ -379,6 +379,41 @@ describe("reducers that the kernel knows", () => {
   });
 });
 
+describe("covariance", () => {
+  // Pixels near their dark, and a few so bright that products are rounded; as many images as are added in two goes.
+  const images = 37;
+  const size = [70, 100] as const;
+  const stack = createStack([images, ...size]);
+  for (let i = 0; i < stack.data.length; i++)
+    stack.data[i] = (i * 7919) % 997 === 0 ? 65_535 - (i % 13) : 90 + (i % 61);
+  // A level that is not a number: no covariance is known there.
+  const level = Float64Array.from({ length: 7000 }, (_, i) =>
+    i === 17 ? NaN : 70_000 * Number(i === 18) + 99.7 + (i % 7),
+  );
+  const dark = { mean: { P: ndarray(level, [...size]) } };
+
+  it.each([
+    [5e-9, 2 ** 40],
+    [1, 2 ** 8],
+    [4_000_000, 2 ** 8],
+  ])("has the bits of the plain way, of a signal about %d", async (about, scale) => {
+    const i0 = Float64Array.from({ length: images }, (_, k) => (k % 11 === 5 ? NaN : about * (1 + 0.1 * Math.sin(k))));
+    const reducer = covariance({ equipId: "i0", scale });
+    const oneByOne = async function* () {
+      for (const [k, signal] of i0.entries())
+        yield shotOf(k, { P: asImage(stack.data.subarray(7000 * k, 7000 * (k + 1)), ...size) }, signal);
+    };
+    const inMemory = shotsFrom({ P: stack }, { signals: { i0 } });
+    const plain = digest((await reduce(oneByOne(), { it: { ...reducer, kernel: undefined } }, { dark })).it);
+    // One reducer under two names: both have their sums.
+    const both = await reduce(inMemory, { it: reducer, same: reducer }, { dark });
+    expect([digest(both.it), digest(both.same)]).toEqual([plain, plain]);
+    expect(digest((await reduce(oneByOne(), { it: reducer }, { dark })).it)).toEqual(plain);
+    expect(of(both.it, "P").covariance.get(0, 17)).toBeNaN();
+    expect(of(both.it, "P").covariance.get(0, 20)).not.toBeNaN();
+  });
+});
+
 const evenOrOdd = (tag: number): string | null => (tag % 3 === 0 ? null : tag % 2 === 0 ? "a" : "b");
 
 /** The bits of every array by its path, as a digest: to compare half a million counts one by one takes seconds. */
