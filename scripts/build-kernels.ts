@@ -16,6 +16,7 @@ const kernels: Readonly<Record<string, string>> = {
   "kernels/picture.ts": "src/page/kernel-binary.ts",
   "kernels/images.ts": "src/reduce/images/kernel-binary.ts",
   "kernels/reduce.ts": "src/reduce/engine/kernel-binary.ts",
+  "kernels/timing.ts": "src/timing/kernel-binary.ts",
 };
 
 for (const [source, target] of Object.entries(kernels)) {

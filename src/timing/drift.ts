@@ -58,31 +58,6 @@ export function removeBasis(values: Float64Array, basis: Basis): void {
   for (const vector of basis) addTimes(values, -inner(values, vector), vector);
 }
 
-/** {@link removeBasis} of four vectors at once, so that each vector of the basis is read once. */
-export function removeFromFour(
-  a: Float64Array,
-  [b, c, d]: readonly [Float64Array, Float64Array, Float64Array],
-  basis: Basis,
-): void {
-  for (const vector of basis) {
-    let [p, q, r, s] = [0, 0, 0, 0];
-    for (let x = 0; x < vector.length; x++) {
-      const v = vector[x] ?? 0;
-      p += v * (a[x] ?? 0);
-      q += v * (b[x] ?? 0);
-      r += v * (c[x] ?? 0);
-      s += v * (d[x] ?? 0);
-    }
-    for (let x = 0; x < vector.length; x++) {
-      const v = vector[x] ?? 0;
-      a[x] = (a[x] ?? 0) - p * v;
-      b[x] = (b[x] ?? 0) - q * v;
-      c[x] = (c[x] ?? 0) - r * v;
-      d[x] = (d[x] ?? 0) - s * v;
-    }
-  }
-}
-
 /** Σ a b, in two sums side by side: a fit asks for it thousands of times a shot. */
 export function inner(a: Float64Array, b: Float64Array): number {
   let [s0, s1] = [0, 0];

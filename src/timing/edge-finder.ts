@@ -7,8 +7,9 @@ import { orthonormal } from "./drift.ts";
 import type { ProfileFit } from "./edge-model.ts";
 import { EdgeFitter } from "./fit.ts";
 import { type Learnt, learn } from "./learn.ts";
-import { type Profiler, stripProfile } from "./profile.ts";
-import { fullScaleOf, layoutFor, pixelOf, type Strip, type StripLayout, stripOf } from "./strip.ts";
+import { PictureProfiler } from "./picture-profile.ts";
+import { type Profile, type Profiler, stripProfile } from "./profile.ts";
+import { checkPictureShape, fullScaleOf, layoutFor, pixelOf, type Strip, type StripLayout, stripOf } from "./strip.ts";
 
 /** How the timing monitor's camera is looked at. What is left out is learnt from the images. */
 export interface EdgeFinderOptions {
@@ -135,6 +136,7 @@ export class EdgeFinder {
   readonly #wanted: Uint8Array;
   readonly #keep: number;
   #profiler: Profiler;
+  #pictures: PictureProfiler | undefined;
   #laserOnly: number;
 
   private constructor(options: EdgeFinderOptions, layout: StripLayout, full: number, learnt: Learnt, shots: number) {
@@ -180,12 +182,20 @@ export class EdgeFinder {
 
   /** The edge on the image of a shot with X-rays. @throws BAD_ARGUMENT when it has another shape */
   find(image: RawImage): FoundEdge {
-    const full = this.options.fullScale ?? Math.min(this.#full, fullScaleOf(image, this.#layout));
-    const strip = stripOf(image, this.#layout, this.options.pedestal ?? 0, full, this.#wanted);
-    const { values, lost } = stripProfile(strip, this.#profiler);
+    checkPictureShape(image, this.#layout);
+    const { fullScale, pedestal = 0 } = this.options;
+    this.#pictures ??= new PictureProfiler(this.#profiler);
+    const profile = this.#pictures.profile(image, pedestal, fullScale ?? this.#full);
+    if (profile !== undefined) return this.#findOn(profile, false);
+    const full = fullScale ?? Math.min(this.#full, fullScaleOf(image, this.#layout));
+    const strip = stripOf(image, this.#layout, pedestal, full, this.#wanted);
+    return this.#findOn(stripProfile(strip, this.#profiler), strip.saturated > 0);
+  }
+
+  #findOn({ values, lost }: Profile, saturated: boolean): FoundEdge {
     if (lost > MOST_LOST) return { ...NOTHING, flags: ["no-edge", "saturated"] };
     if (!(meanOf(values) >= DARK)) return { ...NOTHING, flags: ["no-laser"] };
-    return this.#describe(this.#fitter.fit(values), strip.saturated > 0);
+    return this.#describe(this.#fitter.fit(values), saturated);
   }
 
   /** Takes the image of a laser-only shot into the background: a mean that follows slow changes. */
@@ -214,6 +224,7 @@ export class EdgeFinder {
       }
     });
     this.#profiler = { ...this.#profiler, background };
+    this.#pictures?.setBackground(background);
   }
 
   /** What it has learnt, to be kept: `EdgeFinder.fromJSON` makes the same finder of it. */
@@ -373,7 +384,8 @@ function lightOf({ values }: Strip): number {
 /** Mean of the numbers that are there. */
 function meanOf(values: Float32Array | Float64Array): number {
   let [sum, count] = [0, 0];
-  for (const value of values) {
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i] ?? NaN;
     if (Number.isNaN(value)) continue;
     sum += value;
     count++;

@@ -1,7 +1,8 @@
-import { inverseOf } from "../core/solve-rows.ts";
-import { addTimes, inner, orthonormal, removeBasis, removeFromFour } from "./drift.ts";
+import { inner } from "./drift.ts";
 import type { EdgeModel, ProfileFit } from "./edge-model.ts";
-import { fillEdge, gaussian, slideStep, smooth } from "./template.ts";
+import { EdgeSolver, type Solved } from "./edge-solver.ts";
+import { smooth } from "./model-kernel.ts";
+import { fillEdge, gaussian, slideStep } from "./template.ts";
 
 /** How far a width may be from that of the other edges before the data alone decide: rms of ln σ. */
 const WIDTH_PRIOR = 0.25;
@@ -21,17 +22,17 @@ export class EdgeFitter {
   /** What a step, and a shift of it, take from χ² at each position, over their height squared. */
   readonly #stepPower: Float64Array;
   readonly #shiftPower: Float64Array;
+  /** One over both; 0 where either is none. */
+  readonly #perStep: Float64Array;
+  readonly #perShift: Float64Array;
   readonly #first: number;
   readonly #last: number;
-  readonly #y: Float64Array;
-  readonly #clean: Float64Array;
-  readonly #rest: Float64Array;
-  readonly #drift: Float64Array;
+  readonly #solver: EdgeSolver;
   readonly #work: Float64Array;
   readonly #slid: Float64Array;
   readonly #power: Float64Array;
-  readonly #columns: readonly [Float64Array, Float64Array, Float64Array];
-  readonly #raw: readonly [Float64Array, Float64Array, Float64Array];
+  readonly #left: Float64Array;
+  readonly #columns: readonly Float64Array[];
 
   constructor(model: EdgeModel) {
     this.model = model;
@@ -42,15 +43,12 @@ export class EdgeFitter {
     this.#kernel = gaussian(shape.sigma);
     // Of all smoothings of a noisy edge √5 σ leaves the steepest place the smallest error; less hides neighbours less.
     this.#slopeKernel = gaussian(1.6 * shape.sigma);
-    this.#y = array();
-    this.#clean = array();
-    this.#rest = array();
-    this.#drift = array();
+    this.#solver = new EdgeSolver(model);
     this.#work = array();
     this.#slid = array();
     this.#power = array();
+    this.#left = array();
     this.#columns = [array(), array(), array()];
-    this.#raw = [array(), array(), array()];
     this.#first = Math.ceil(2 * shape.sigma);
     this.#last = bins - 1 - this.#first;
     this.#stepPower = array();
@@ -63,6 +61,9 @@ export class EdgeFitter {
         this.#shiftPower[x] = (this.#shiftPower[x] ?? 0) - (this.#work[x] ?? 0) ** 2;
       }
     }
+    const isThere = (x: number): boolean => (this.#stepPower[x] ?? 0) > 0 && (this.#shiftPower[x] ?? 0) > 0;
+    this.#perStep = this.#stepPower.map((power, x) => (isThere(x) ? 1 / power : 0));
+    this.#perShift = this.#shiftPower.map((power, x) => (isThere(x) ? 1 / power : 0));
   }
 
   /** Σ w E² of an edge, and of its derivative, at each position: the same curves, slid along. */
@@ -86,18 +87,17 @@ export class EdgeFitter {
 
   /** @param profile - over the mean laser-only profile; any scale */
   fit(profile: Float64Array): ProfileFit {
-    const rest = this.#whiten(profile);
-    removeBasis(rest, this.model.basis);
+    const rest = this.#load(profile);
     const found = this.#search(rest, 1, undefined);
     if (found === undefined) return this.#none(rest);
     const { excess } = this.model;
     const begin = { at: found.at, sigma: this.model.shape.sigma, depth: found.height, error: NaN, depthError: NaN };
     // With a width of its own one edge could pass for two: the second one is looked for with the usual width first.
-    const [rough = begin] = this.#refine([begin], TIGHT);
+    const [rough = begin] = this.#solver.refine([begin], TIGHT);
     const near = this.#search(rest, 0, rough);
     let edges: Solved[] = [];
     if (near !== undefined && isSecond(near.height, near.score / excess.step, rough.depth)) {
-      edges = this.#refine([rough, { ...rough, at: near.at, depth: near.height }], TIGHT);
+      edges = this.#solver.refine([rough, { ...rough, at: near.at, depth: near.height }], TIGHT);
       edges = edges.toSorted((x, y) => y.depth - x.depth);
       const [deep, other] = edges;
       const sure =
@@ -107,7 +107,7 @@ export class EdgeFitter {
       if (!sure) edges = [];
     }
     if (edges.length === 0) {
-      edges = this.#refine([rough], WIDTH_PRIOR);
+      edges = this.#solver.refine([rough], WIDTH_PRIOR);
       const [one = rough] = edges;
       if (one.sigma > WIDE * this.model.shape.sigma && this.model.widthScatter < Infinity) edges = this.#split(one);
     }
@@ -139,32 +139,30 @@ export class EdgeFitter {
     const { shape, excess, widthScatter } = this.model;
     const { sigma } = shape;
     const { step } = excess;
-    const left = inner(this.#rest, this.#rest) + (Math.log(wide.sigma / sigma) / widthScatter) ** 2;
+    const left = inner(this.#solver.rest, this.#solver.rest) + (Math.log(wide.sigma / sigma) / widthScatter) ** 2;
     const apart = Math.sqrt(Math.max(1, (wide.sigma / sigma) ** 2 - 1)) * sigma;
     const half = { ...wide, sigma, depth: wide.depth / 2 };
     const start = [-apart, apart].map((by) => ({ ...half, at: wide.at + by }));
-    const [deep, other] = this.#refine(start, TIGHT).toSorted((x, y) => y.depth - x.depth);
+    const [deep, other] = this.#solver.refine(start, TIGHT).toSorted((x, y) => y.depth - x.depth);
     if (
       deep !== undefined &&
       other !== undefined &&
       isSecond(other.depth, other.depth / (other.depthError * step), deep.depth) &&
-      left - inner(this.#rest, this.#rest) > (SECOND_LEAST * step) ** 2
+      left - inner(this.#solver.rest, this.#solver.rest) > (SECOND_LEAST * step) ** 2
     )
       return [deep, other];
-    return this.#refine([wide], WIDTH_PRIOR);
+    return this.#solver.refine([wide], WIDTH_PRIOR);
   }
 
   /** Significance of the best edge of a profile, and no more. */
   score(profile: Float64Array): number {
-    const rest = this.#whiten(profile);
-    removeBasis(rest, this.model.basis);
+    const rest = this.#load(profile);
     return this.#search(rest, 1, undefined)?.score ?? 0;
   }
 
   /** Height of an edge at a position, if there were one, with its error. */
   heightAt(profile: Float64Array, at: number): { readonly height: number; readonly error: number } {
-    const rest = this.#whiten(profile);
-    removeBasis(rest, this.model.basis);
+    const rest = this.#load(profile);
     this.#slide(rest);
     const x = Math.round(at);
     const power = this.#stepPower[x] ?? NaN;
@@ -173,35 +171,22 @@ export class EdgeFitter {
 
   /** {@link ProfileFit.excess} of a laser-only profile. */
   scatter(profile: Float64Array): ProfileFit["excess"] {
-    const rest = this.#whiten(profile);
-    removeBasis(rest, this.model.basis);
+    const rest = this.#load(profile);
     return this.#excess(rest, undefined);
   }
 
   /** The profile of the last fit without its edges, in units of noise, drift included. */
   withoutEdge(): Float64Array {
     const { root } = this.model;
-    const out = this.#rest.slice();
-    for (let x = 0; x < this.bins; x++) out[x] = (out[x] ?? 0) + (root[x] ?? 0) * ((this.#drift[x] ?? 1) - 1);
+    const { rest, drift } = this.#solver;
+    const out = rest.slice();
+    for (let x = 0; x < this.bins; x++) out[x] = (out[x] ?? 0) + (drift[x] ?? 0) - (root[x] ?? 0);
     return out;
   }
 
-  /** The profile scaled to 1, kept in `#y`, in units of noise. */
-  #whiten(profile: Float64Array): Float64Array {
-    const { root } = this.model;
-    const y = this.#y;
-    let [sum, weight] = [0, 0];
-    for (let x = 0; x < this.bins; x++) {
-      const w = (root[x] ?? 0) ** 2;
-      sum += w * (profile[x] ?? 0);
-      weight += w;
-    }
-    const rest = this.#rest;
-    for (let x = 0; x < this.bins; x++) {
-      y[x] = ((profile[x] ?? 0) * weight) / sum;
-      rest[x] = (y[x] ?? 0) * (root[x] ?? 0);
-    }
-    return rest;
+  #load(profile: Float64Array): Float64Array {
+    this.#solver.load(profile);
+    return this.#solver.rest;
   }
 
   #none(rest: Float64Array): ProfileFit {
@@ -229,155 +214,52 @@ export class EdgeFitter {
    */
   #search(rest: Float64Array, sign: 0 | 1, from: Solved | undefined): Found | undefined {
     const power = this.#stepPower;
-    const left = power.slice();
-    if (from !== undefined) {
-      for (const column of orthonormal(this.#columns)) {
-        this.#slide(column);
-        for (let x = 0; x < this.bins; x++) left[x] = (left[x] ?? 0) - (this.#slid[x] ?? 0) ** 2;
-      }
-    }
+    const left = this.#left;
+    left.set(power);
+    if (from !== undefined) this.#takeColumns(left);
     this.#slide(rest);
     const slid = this.#slid;
-    let best: Found | undefined;
+    let best = -1;
     let top = 0;
     for (let x = this.#first; x <= this.#last; x++) {
-      if (from !== undefined && Math.abs(x - from.at) < APART * from.sigma) continue;
       const d = left[x] ?? 0;
       // A step that the drift can describe as well is none.
       if (!(d > 0.1 * (power[x] ?? 0)) || !(d > 0)) continue;
-      const value = -(slid[x] ?? 0) / Math.sqrt(d);
-      const size = sign === 0 ? Math.abs(value) : value;
-      if (size > top) {
-        top = size;
-        best = { at: x, score: value, height: value / Math.sqrt(d) };
-      }
+      const value = slid[x] ?? 0;
+      const size = sign === 0 || value < 0 ? value * value : 0;
+      if (size <= top * d) continue;
+      if (from !== undefined && Math.abs(x - from.at) < APART * from.sigma) continue;
+      top = size / d;
+      best = x;
     }
-    return best;
+    if (best < 0) return undefined;
+    const [value, d] = [-(slid[best] ?? 0), left[best] ?? 0];
+    return { at: best, score: value / Math.sqrt(d), height: value / d };
   }
 
-  /**
-   * Gauss and Newton for positions, depths and widths of one or two edges. The drift is fitted with them; the profile
-   * is divided by it, because what the edge takes away it takes from the fringes as well. Leaves the residual in
-   * `#rest`, the profile without drift in `#clean`, the columns of the first edge, without drift, in `#columns`.
-   */
-  #refine(start: readonly Solved[], prior: number): Solved[] {
-    const { shape } = this.model;
-    let edges = [...start];
-    const { bins } = this;
-    const [raw, rawShift, rawWidth] = this.#raw;
-    for (let round = 0; round < 2; round++) {
-      this.#divideDrift(edges);
-      for (let k = 0; k < edges.length * 3; k++) {
-        // With two edges each is fitted to what the other one leaves, three times in turn.
-        const which = edges.length === 1 ? 0 : (k + 1) % edges.length;
-        const others = edges.filter((_, i) => i !== which);
-        const own = edges[which];
-        if (own === undefined) break;
-        const work = this.#power;
-        work.set(this.#clean);
-        for (const { at, sigma, depth } of others) {
-          fillEdge(at, { sigma, tau: shape.tau }, raw, rawShift, rawWidth);
-          for (let x = 0; x < bins; x++) work[x] = (work[x] ?? 0) / (1 - depth * (raw[x] ?? 0));
-        }
-        const next = this.#step(own, work, prior);
-        edges = edges.map((edge, i) => (i === which ? next : edge));
-        if (edges.length === 1 && Math.abs(next.at - own.at) < 1e-3) break;
-      }
-    }
-    return edges;
-  }
-
-  /** Fits drift and depths together at fixed positions, and divides the profile by the drift. */
-  #divideDrift(edges: readonly Solved[]): void {
-    const { root, basis, shape } = this.model;
-    const { bins } = this;
-    const [raw, rawShift, rawWidth] = this.#raw;
-    const rest = this.#work;
-    const losses: Float64Array[] = [];
-    for (let x = 0; x < bins; x++) rest[x] = (this.#y[x] ?? 0) * (root[x] ?? 0);
-    // One after the other made orthogonal: each takes its part of the profile.
-    for (const { at, sigma } of edges) {
-      fillEdge(at, { sigma, tau: shape.tau }, raw, rawShift, rawWidth);
-      losses.push(raw.map((value, x) => value * (root[x] ?? 0)));
-    }
-    const ortho: Float64Array[] = [];
-    for (const loss of losses) {
-      const part = loss.slice();
-      removeBasis(part, basis);
-      removeBasis(part, ortho);
-      const size = Math.sqrt(inner(part, part));
-      ortho.push(size > 0 ? part.map((value) => value / size) : part);
-    }
-    removeBasis(rest, basis);
-    // Heights of the losses, from the last one back.
-    const heights = losses.map(() => 0);
-    for (let i = losses.length - 1; i >= 0; i--) {
-      const [unit, loss] = [ortho[i], losses[i]];
-      if (unit === undefined || loss === undefined) continue;
-      const height = inner(rest, unit) / inner(loss, unit);
-      heights[i] = height;
-      addTimes(rest, -height, loss);
-      removeBasis(rest, basis);
-    }
-    // Drift = profile − losses − residual.
-    const clean = this.#clean;
-    for (let x = 0; x < bins; x++) {
-      let loss = 0;
-      losses.forEach((values, i) => {
-        loss += (heights[i] ?? 0) * (values[x] ?? 0);
-      });
-      const r = root[x] ?? 0;
-      const drift = (this.#y[x] ?? 0) - (r > 0 ? (loss + (rest[x] ?? 0)) / r : 0);
-      this.#drift[x] = drift > 0.05 ? drift : 1;
-      clean[x] = (this.#y[x] ?? 0) / (this.#drift[x] ?? 1);
-    }
-  }
-
-  /** One step for one edge. */
-  #step(edge: Solved, profile: Float64Array, prior: number): Solved {
-    const { root, basis, shape } = this.model;
-    const { bins } = this;
-    const rest = this.#rest;
-    const [loss, byShift, byWidth] = this.#raw;
-    fillEdge(edge.at, { sigma: edge.sigma, tau: shape.tau }, loss, byShift, byWidth);
-    const [c0, c1, c2] = this.#columns;
-    for (let x = 0; x < bins; x++) {
-      const r = root[x] ?? 0;
-      const e = loss[x] ?? 0;
-      rest[x] = r * ((profile[x] ?? 0) - 1 + edge.depth * e);
-      c0[x] = -r * e;
-      c1[x] = -r * edge.depth * (byShift[x] ?? 0);
-      c2[x] = -r * edge.depth * (byWidth[x] ?? 0);
-    }
-    removeFromFour(rest, this.#columns, basis);
-    const normal = this.#columns.map((a) => this.#columns.map((b) => inner(a, b)));
-    const right = this.#columns.map((column) => inner(column, rest));
-    // The prior of the width: ln σ within some 25 % of what other edges have.
-    const tie = 1 / (prior * edge.sigma) ** 2;
-    const last = normal[2];
-    if (last !== undefined) last[2] = (last[2] ?? 0) + tie;
-    right[2] = (right[2] ?? 0) - tie * edge.sigma * Math.log(edge.sigma / shape.sigma);
-    const inverse = inverseOf(normal);
-    if (inverse === undefined) return edge;
-    const move = inverse.map((row) => row.reduce((sum, value, i) => sum + value * (right[i] ?? 0), 0));
-    const [depth = 0, shift = 0, wider = 0] = move;
-    this.#columns.forEach((column, i) => {
-      addTimes(rest, -(move[i] ?? 0), column);
+  /** Takes from the power of a step what the columns of the last edge can describe. */
+  #takeColumns(left: Float64Array): void {
+    const { columns, inverse } = this.#solver.columns();
+    const slid = columns.map((column, i) => {
+      this.#slide(column);
+      const to = this.#columns[i] ?? this.#slid;
+      to.set(this.#slid);
+      return to;
     });
-    const most = edge.sigma;
-    return {
-      at: Math.min(bins - 1, Math.max(0, edge.at + Math.min(most, Math.max(-most, shift)))),
-      depth: edge.depth + depth,
-      sigma: Math.min(4 * shape.sigma, Math.max(0.25 * shape.sigma, edge.sigma + Math.max(-edge.sigma / 2, wider))),
-      error: Math.sqrt(inverse[1]?.[1] ?? NaN),
-      depthError: Math.sqrt(inverse[0]?.[0] ?? NaN),
-    };
+    inverse.forEach((row, i) => {
+      for (let k = 0; k <= i; k++) {
+        const [a = this.#slid, b = this.#slid] = [slid[i], slid[k]];
+        const factor = (i === k ? 1 : 2) * (row[k] ?? 0);
+        for (let x = 0; x < this.bins; x++) left[x] = (left[x] ?? 0) - factor * (a[x] ?? 0) * (b[x] ?? 0);
+      }
+    });
   }
 
   /** Where the smoothed profile without drift rises most. */
   #steepest(): number {
     const lost = this.#power;
-    for (let x = 0; x < this.bins; x++) lost[x] = (this.#clean[x] ?? 0) - 1;
+    const { clean } = this.#solver;
+    for (let x = 0; x < this.bins; x++) lost[x] = (clean[x] ?? 0) - 1;
     smooth(lost, this.#slopeKernel, this.#work);
     const values = this.#work;
     const slope = (x: number): number => (values[x + 1] ?? 0) - (values[x - 1] ?? 0);
@@ -394,10 +276,10 @@ export class EdgeFitter {
     let [steps, shifts, count] = [0, 0, 0];
     for (let x = this.#first; x <= this.#last; x++) {
       if (edge !== undefined && Math.abs(x - edge.at) < 2 * edge.sigma) continue;
-      const [step, shift] = [this.#stepPower[x] ?? 0, this.#shiftPower[x] ?? 0];
-      if (!(step > 0) || !(shift > 0)) continue;
-      steps += (this.#slid[x] ?? 0) ** 2 / step;
-      shifts += (this.#work[x] ?? 0) ** 2 / shift;
+      const [perStep, perShift] = [this.#perStep[x] ?? 0, this.#perShift[x] ?? 0];
+      if (perStep === 0) continue;
+      steps += (this.#slid[x] ?? 0) ** 2 * perStep;
+      shifts += (this.#work[x] ?? 0) ** 2 * perShift;
       count++;
     }
     return { step: Math.sqrt(steps / count), position: Math.sqrt(shifts / count) };
@@ -418,12 +300,4 @@ interface Found {
   /** Height over its error for white noise. */
   readonly score: number;
   readonly height: number;
-}
-
-interface Solved {
-  readonly at: number;
-  readonly error: number;
-  readonly depth: number;
-  readonly depthError: number;
-  readonly sigma: number;
 }

@@ -11,7 +11,7 @@ export interface Profiler {
   readonly darkSide: "low" | "high";
 }
 
-interface Profile {
+export interface Profile {
   /** Mean of shot over background, weighted by band, in each bin. */
   readonly values: Float64Array;
   /** Share of the bins that had no band left without saturated pixels, and were filled from their neighbours. */
@@ -35,6 +35,12 @@ export function stripProfile({ values }: Strip, { layout, background, weights, d
       norm[x] = (norm[x] ?? 0) + weight;
     }
   }
+  return toProfile(sum, norm, darkSide);
+}
+
+/** Sums over the bands as a profile: over their weights, gaps filled, turned so that light is lost on the low side. */
+export function toProfile(sum: Float64Array, norm: Float64Array, darkSide: "low" | "high"): Profile {
+  const bins = sum.length;
   let lost = 0;
   for (let x = 0; x < bins; x++) {
     const weight = norm[x] ?? 0;

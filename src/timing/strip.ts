@@ -55,6 +55,13 @@ export function pixelOf(layout: StripLayout, at: number): number {
   return start + (at + 0.5) * layout.bin - 0.5;
 }
 
+/** @throws BAD_ARGUMENT when the image has another shape than the layout is for */
+export function checkPictureShape(image: RawImage, { shape: [tall, wide] }: StripLayout): void {
+  const [rows, columns] = shapeOf("image of the timing monitor", image);
+  if (rows !== tall || columns !== wide)
+    throw badArgument("image of the timing monitor", `${rows} × ${columns}`, `${tall} × ${wide}, as those learnt from`);
+}
+
 /**
  * Means of the pixels of each bin; saturated pixels make their bin NaN. Only the bands of `wanted`, where given.
  * @throws BAD_ARGUMENT when the image has another shape than the layout is for
@@ -66,10 +73,8 @@ export function stripOf(
   full: number,
   wanted?: Uint8Array,
 ): Strip {
-  const [rows, columns] = shapeOf("image of the timing monitor", image);
-  const [tall, wide] = layout.shape;
-  if (rows !== tall || columns !== wide)
-    throw badArgument("image of the timing monitor", `${rows} × ${columns}`, `${tall} × ${wide}, as those learnt from`);
+  checkPictureShape(image, layout);
+  const [, columns] = layout.shape;
   const pixels = contiguous(image);
   const { axis, roi, bin, bands, bins, linesPerBand } = layout;
   const along = axis === "columns" ? 1 : columns;
@@ -118,6 +123,11 @@ export function fullScaleOf(image: RawImage, { roi }: Pick<StripLayout, "roi">):
       if (value > most) [most, times] = [value, 1];
       else if (value === most) times++;
     }
-  const bits = Math.log2(most + 1);
-  return bits >= 8 && Number.isInteger(bits) && times >= 4 ? most : Infinity;
+  return isFullScale(most) && times >= 4 ? most : Infinity;
+}
+
+/** Whether a grey value is the last one of a converter: 2ⁿ − 1. */
+export function isFullScale(value: number): boolean {
+  const bits = Math.log2(value + 1);
+  return bits >= 8 && Number.isInteger(bits);
 }

@@ -16,6 +16,7 @@ const NORMAL_PEAK = 0.3989422804014327;
 const STEPS = 64;
 const REACH = 6;
 const table = Float64Array.from({ length: 2 * REACH * STEPS + 2 }, (_, i) => normalCdf(i / STEPS - REACH));
+const slopes = table.map((_, i) => Math.exp(-0.5 * (i / STEPS - REACH) ** 2) * NORMAL_PEAK);
 
 /** Normal distribution function by cubic interpolation, to 1e-8. */
 function cdf(u: number): number {
@@ -25,33 +26,33 @@ function cdf(u: number): number {
   const i = at | 0;
   const from = i / STEPS - REACH;
   const du = u - from;
-  const slope = Math.exp(-0.5 * from * from) * NORMAL_PEAK;
   // Taylor: φ' = −uφ, φ'' = (u² − 1)φ.
-  return (table[i] ?? 0) + slope * du * (1 - (du * from) / 2 + (du * du * (from * from - 1)) / 6);
+  return (table[i] ?? 0) + (slopes[i] ?? 0) * du * (1 - (du * from) / 2 + (du * du * (from * from - 1)) / 6);
 }
 
-/** Fills the share lost at each bin by an edge at `at`, and its derivatives by position and by σ. */
-export function fillEdge(
+/** The bins in which an edge changes: before `first` what was lost comes back, from `last` on nothing is lost. */
+export interface EdgeWindow {
+  readonly first: number;
+  readonly last: number;
+  /** Share lost at the bin before `first`. */
+  readonly before: number;
+}
+
+/**
+ * Fills the share lost by an edge at `at`, and its derivatives by position and by σ, in the bins of its window only.
+ */
+export function fillWindow(
   at: number,
   { sigma, tau }: EdgeShape,
   edge: Float64Array,
   byPosition: Float64Array,
   bySigma: Float64Array,
-): void {
+): EdgeWindow {
   const peak = NORMAL_PEAK / sigma;
   const bins = edge.length;
   const first = Math.max(0, Math.min(bins, Math.ceil(at - REACH * sigma)));
   const last = Math.max(first, Math.min(bins, Math.floor(at + REACH * sigma) + 1));
   const endless = tau === Infinity;
-  const keep = endless ? 1 : Math.exp(-1 / tau);
-  // Before the edge everything is lost but for what came back, from the edge outwards.
-  let back = endless ? 1 : Math.exp(-(at - first + 1) / tau);
-  for (let x = first - 1; x >= 0; x--) {
-    edge[x] = back;
-    byPosition[x] = endless ? 0 : -back / tau;
-    bySigma[x] = 0;
-    back *= keep;
-  }
   for (let x = first; x < last; x++) {
     const u = (at - x) / sigma;
     const here = endless || u < 0 ? 1 : Math.exp(-(at - x) / tau);
@@ -61,9 +62,36 @@ export function fillEdge(
     byPosition[x] = bump - (u > 0 && !endless ? share / tau : 0);
     bySigma[x] = -u * bump;
   }
+  return { first, last, before: endless ? 1 : Math.exp(-(at - first + 1) / tau) };
+}
+
+/** {@link fillWindow}, and the bins on both sides of it. */
+export function fillEdge(
+  at: number,
+  shape: EdgeShape,
+  edge: Float64Array,
+  byPosition: Float64Array,
+  bySigma: Float64Array,
+): void {
+  const { first, last, before } = fillWindow(at, shape, edge, byPosition, bySigma);
+  const { tau } = shape;
+  const keep = keptPerBin(tau);
+  // Before the edge everything is lost but for what came back, from the edge outwards.
+  let back = before;
+  for (let x = first - 1; x >= 0; x--) {
+    edge[x] = back;
+    byPosition[x] = tau === Infinity ? 0 : -back / tau;
+    bySigma[x] = 0;
+    back *= keep;
+  }
   edge.fill(0, last);
   byPosition.fill(0, last);
   bySigma.fill(0, last);
+}
+
+/** What of the lost light is still lost one bin further from the edge. */
+export function keptPerBin(tau: number): number {
+  return tau === Infinity ? 1 : Math.exp(-1 / tau);
 }
 
 /** Gaussian weights for smoothing, from −reach to reach, of sum 1. */
@@ -74,22 +102,9 @@ export function gaussian(sigma: number): Float64Array {
   return weights.map((value) => value / sum);
 }
 
-/** values ⊗ weights, as if the values were 0 outside. */
-export function smooth(values: Float64Array, weights: Float64Array, out: Float64Array): void {
-  const reach = weights.length >> 1;
-  const n = values.length;
-  for (let x = 0; x < n; x++) {
-    const first = Math.max(0, reach - x);
-    const last = Math.min(weights.length, n + reach - x);
-    let sum = 0;
-    for (let k = first, i = x - reach + first; k < last; k++, i++) sum += (weights[k] ?? 0) * (values[i] ?? 0);
-    out[x] = sum;
-  }
-}
-
 /** Σ over x ≤ at of values(x) e^(−(at − x)/τ) for every `at`, half of the value at `at` itself: a step, slid along. */
 export function slideStep(values: Float64Array, tau: number, out: Float64Array): void {
-  const keep = tau === Infinity ? 1 : Math.exp(-1 / tau);
+  const keep = keptPerBin(tau);
   let sum = 0;
   for (let x = 0; x < values.length; x++) {
     const value = values[x] ?? 0;

@@ -1,0 +1,139 @@
+// AssemblyScript with v128: the profile along the rows of a picture of the timing monitor. Compiled by
+// scripts/build-kernels.ts, called from src/timing/picture-profile.ts. Addresses are bytes, lengths and pitches elements.
+
+/** The largest of rows × columns uint16 pixels. */
+export function largest(pixels: usize, pitch: i32, rows: i32, columns: i32): i32 {
+  let most = i16x8.splat(0);
+  let rest: u32 = 0;
+  const whole = columns & ~7;
+  for (let row = 0; row < rows; row++) {
+    const from = pixels + ((<usize>row * <usize>pitch) << 1);
+    for (let i = 0; i < whole; i += 8) most = i16x8.max_u(most, v128.load(from + ((<usize>i) << 1)));
+    for (let i = whole; i < columns; i++) rest = max(rest, <u32>load<u16>(from + ((<usize>i) << 1)));
+  }
+  for (let shift = 0; shift < 8; shift++) {
+    rest = max(rest, <u32>i16x8.extract_lane_u(most, 0));
+    most = v128.shuffle<i16>(most, most, 1, 2, 3, 4, 5, 6, 7, 0);
+  }
+  return rest;
+}
+
+/**
+ * Adds scale × (mean of the bin − pedestal) of each wanted band to the f64 profile. `count`: rows of a band; `height`: rows
+ * of the picture; `scale`: a f64 for each bin of each band; `sums`: memory for a u32 for each pixel of a row, rounded up to 8.
+ */
+export function addBands(
+  pixels: usize,
+  pitch: i32,
+  height: i32,
+  count: i32,
+  bands: i32,
+  wanted: usize,
+  bin: i32,
+  bins: i32,
+  pedestal: f64,
+  scale: usize,
+  sums: usize,
+  profile: usize,
+): void {
+  const columns = bin * bins;
+  const whole = columns & ~7;
+  // Pixels of even bins are added in pairs.
+  const unit = (bin & 1) === 0 ? 2 : 1;
+  const sumsOfBin = (<usize>(bin / unit)) << 2;
+  for (let band = 0; band < bands; band++) {
+    if (load<u8>(wanted + band) === 0) continue;
+    const first = band * count;
+    const last = min(height, first + count);
+    memory.fill(sums, 0, (<usize>(columns / unit)) << 2);
+    for (let row = first; row < last; row++) {
+      const from = pixels + ((<usize>row * <usize>pitch) << 1);
+      let to = sums;
+      if (unit === 2) {
+        for (let i = 0; i < whole; i += 8, to += 16)
+          v128.store(to, i32x4.add(v128.load(to), i32x4.extadd_pairwise_i16x8_u(v128.load(from + ((<usize>i) << 1)))));
+        for (let i = whole; i < columns; i += 2, to += 4) {
+          const at = from + ((<usize>i) << 1);
+          store<u32>(to, load<u32>(to) + <u32>load<u16>(at) + <u32>load<u16>(at, 2));
+        }
+      } else {
+        for (let i = 0; i < columns; i++, to += 4)
+          store<u32>(to, load<u32>(to) + <u32>load<u16>(from + ((<usize>i) << 1)));
+      }
+    }
+    const pixelsOfBin = <f64>((last - first) * bin);
+    const factors = scale + ((<usize>band * <usize>bins) << 3);
+    let at = sums;
+    for (let i: usize = 0; i < <usize>bins; i++) {
+      let sum: u32 = 0;
+      for (const end = at + sumsOfBin; at < end; at += 4) sum += load<u32>(at);
+      const mean = <f64>(<f32>(<f64>sum / pixelsOfBin - pedestal));
+      store<f64>(profile + (i << 3), load<f64>(profile + (i << 3)) + load<f64>(factors + (i << 3)) * mean);
+    }
+  }
+}
+
+/** Σ a b over `n` f64 numbers. */
+function inner(a: usize, b: usize, n: i32): f64 {
+  let s = f64x2.splat(0);
+  let t = f64x2.splat(0);
+  const end = a + ((<usize>(n & ~3)) << 3);
+  for (; a < end; a += 32, b += 32) {
+    s = f64x2.add(s, f64x2.mul(v128.load(a), v128.load(b)));
+    t = f64x2.add(t, f64x2.mul(v128.load(a, 16), v128.load(b, 16)));
+  }
+  s = f64x2.add(s, t);
+  let sum = f64x2.extract_lane(s, 0) + f64x2.extract_lane(s, 1);
+  for (let i = n & 3; i > 0; i--, a += 8, b += 8) sum += load<f64>(a) * load<f64>(b);
+  return sum;
+}
+
+/** Σ values × vector over the bins `first` to `last` of each of `count` vectors that are `bins` long. */
+export function along(values: usize, vectors: usize, count: i32, bins: i32, first: i32, last: i32, out: usize): void {
+  const from = (<usize>first) << 3;
+  for (let k = 0; k < count; k++) {
+    store<f64>(out, inner(values + from, vectors + from, last - first));
+    vectors += (<usize>bins) << 3;
+    out += 8;
+  }
+}
+
+/** Adds `count` vectors times their factors to the values; `bins` is a multiple of 4. */
+export function addVectors(values: usize, vectors: usize, factors: usize, count: i32, bins: i32): void {
+  const length = (<usize>bins) << 3;
+  const end = factors + ((<usize>count) << 3);
+  for (let i: usize = 0; i < length; i += 32) {
+    let s = v128.load(values + i);
+    let t = v128.load(values + i, 16);
+    let at = vectors + i;
+    for (let k = factors; k < end; k += 8, at += length) {
+      const factor = v128.load64_splat(k);
+      s = f64x2.add(s, f64x2.mul(factor, v128.load(at)));
+      t = f64x2.add(t, f64x2.mul(factor, v128.load(at, 16)));
+    }
+    v128.store(values + i, s);
+    v128.store(values + i, t, 16);
+  }
+}
+
+/**
+ * Values ⊗ weights, which are the same on both sides: of sum 1 and from the middle outwards, `reach` of them beside the
+ * middle one. Before and behind the values there are as many zeros. `bins` is a multiple of 4.
+ */
+export function smooth(values: usize, weights: usize, reach: i32, bins: i32, out: usize): void {
+  const far = (<usize>reach) << 3;
+  for (let i = 0; i < bins; i += 4, values += 32, out += 32) {
+    const middle = v128.load64_splat(weights);
+    let s = f64x2.mul(middle, v128.load(values));
+    let t = f64x2.mul(middle, v128.load(values, 16));
+    for (let k: usize = 8; k <= far; k += 8) {
+      const weight = v128.load64_splat(weights + k);
+      const before = values - k;
+      const after = values + k;
+      s = f64x2.add(s, f64x2.mul(weight, f64x2.add(v128.load(before), v128.load(after))));
+      t = f64x2.add(t, f64x2.mul(weight, f64x2.add(v128.load(before, 16), v128.load(after, 16))));
+    }
+    v128.store(out, s);
+    v128.store(out, t, 16);
+  }
+}
