@@ -30,7 +30,13 @@ export function findRectangles(
   for (let row = 0; row < rows; row++) {
     for (let column = 0; column < width; ) {
       const start = row * width + column;
-      if ((from[start] ?? -1) < 0 || done[start] === 1) {
+      if (done[start] === 1) {
+        // Rectangles are large: what lies in one is passed in one go.
+        const next = done.indexOf(0, start);
+        column = next < 0 ? width : Math.min(width, next - row * width);
+        continue;
+      }
+      if ((from[start] ?? -1) < 0) {
         column++;
         continue;
       }
@@ -72,12 +78,17 @@ export function findRectangles(
 function stretches(from: Int32Array, width: number, perColumn: number): { first: Int32Array; last: Int32Array } {
   const first = new Int32Array(from.length);
   const last = new Int32Array(from.length);
-  const continues = (i: number): boolean =>
-    (from[i] ?? -1) >= 0 && (from[i - 1] ?? -1) >= 0 && (from[i] ?? 0) - (from[i - 1] ?? 0) === perColumn;
   for (let start = 0; start < from.length; start += width) {
-    for (let c = 0; c < width; c++) first[start + c] = c > 0 && continues(start + c) ? (first[start + c - 1] ?? 0) : c;
-    for (let c = width - 1; c >= 0; c--)
-      last[start + c] = c + 1 < width && continues(start + c + 1) ? (last[start + c + 1] ?? 0) : c + 1;
+    for (let c = 0, end = 1; c < width; c = end, end++) {
+      let before = from[start + c] ?? -1;
+      for (; before >= 0 && end < width; end++) {
+        const value = from[start + end] ?? -1;
+        if (value < 0 || value - before !== perColumn) break;
+        before = value;
+      }
+      first.fill(c, start + c, start + end);
+      last.fill(end, start + c, start + end);
+    }
   }
   return { first, last };
 }

@@ -95,6 +95,7 @@ export class LivePictures {
     if (known === this.#seq) {
       this.#isWanted = true;
       this.#tellWanted();
+      this.#maker?.tellGot();
       await this.#newer(waitMs, signal);
     }
     const frame = known < this.#seq ? ((await this.#maker?.frame(params, false)) ?? null) : null;

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import type { DetectorInfo } from "../core/detector.ts";
 import { type DetectorGroup, Detectors } from "../core/detectors.ts";
 import { SaclaError } from "../core/errors.ts";
@@ -51,6 +52,8 @@ export class PageDetector {
   #masks: readonly SensorMask[] | undefined;
   readonly #kept = new ImageMemory();
   readonly #regions = new Map<string, readonly SensorRegion[]>();
+  /** Axes whose numbers are made ready (false), or are ready. */
+  readonly #ready = new Map<string, boolean>();
   readonly #profiles = new Map<string, ReturnType<typeof radialProfile> | null>();
 
   private constructor(
@@ -146,13 +149,41 @@ export class PageDetector {
     return found === null ? null : { detId: found.sensor, row: found.row, column: found.column };
   }
 
+  /** Whether the numbers of an axis take no longer than those of the next shot. */
+  isReadyFor(axis: RadialAxis | null): boolean {
+    return axis === null || this.#ready.get(JSON.stringify(axis)) === true;
+  }
+
+  /** Makes what the numbers of an axis need, a sensor at a time: pictures come between. */
+  async makeReadyFor(axis: RadialAxis | null): Promise<void> {
+    const key = JSON.stringify(axis);
+    if (axis === null || this.#ready.has(key)) return;
+    if (this.#ready.size >= KEPT_REGIONS) this.#ready.clear();
+    this.#ready.set(key, false);
+    try {
+      const rings = await this.#reducerFor(axis);
+      for (const { id, ysize, xsize } of this.#infos) {
+        await setImmediate();
+        rings?.layout({ detId: id, rows: ysize, columns: xsize, type: "uint16" });
+      }
+    } catch {
+      // It is told when the numbers are asked for.
+    } finally {
+      this.#ready.set(key, true);
+    }
+  }
+
+  async #reducerFor(axis: RadialAxis): Promise<ReturnType<typeof radialProfile> | null> {
+    this.#masks ??= (await this.#run.badPixels(this.#infos)).map(usable);
+    return this.#profileFor(axis, this.#masks);
+  }
+
   /** Histogram of all pixels and, when asked for, the profile round the beam. */
   async numbers(
     shot: Pick<Shot, "tag" | "images">,
     axis: RadialAxis | null,
   ): Promise<Omit<NonNullable<PageFrame["numbers"]>, "tag">> {
-    if (axis !== null) this.#masks ??= (await this.#run.badPixels(this.#infos)).map(usable);
-    const rings = axis === null ? null : this.#profileFor(axis, this.#masks ?? []);
+    const rings = axis === null ? null : await this.#reducerFor(axis);
     const results = await reduce(
       alone(shot),
       { adu: histogram(HISTOGRAM), ...(rings === null ? {} : { rings }) },

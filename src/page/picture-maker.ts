@@ -1,4 +1,4 @@
-import { setImmediate } from "node:timers/promises";
+import { sleep } from "../core/async.ts";
 import { asImage, type Image, type RawImage } from "../core/ndarray.ts";
 import { cutRoi, type Roi, roiShape } from "../core/roi.ts";
 import type { CallParams, CallResult } from "../transport/methods.ts";
@@ -25,6 +25,8 @@ export interface CutPicture {
 
 /** Curves need not be as new as the picture: those of a shot so little older will do. */
 const NUMBERS_MS = 1000;
+/** Who does not ask for a later picture has got this one by then. */
+const GOT_MS = 250;
 /** Axes whose newest curves are remembered. */
 const KEPT_AXES = 8;
 
@@ -38,6 +40,9 @@ export class PictureMaker {
   readonly #began: number;
   readonly #parts = new Map<string, Frame["picture"]>();
   readonly #numbers = new Map<string, Promise<Numbers>>();
+  /** Resolves when a picture has been sent: the curves take time in which nothing is sent. */
+  readonly #got: Promise<void>;
+  #tellGot: () => void = () => {};
   /** The newest curves of each axis, of this picture or of one before, and when they were begun. */
   readonly #newest: Map<string, { readonly at: number; readonly numbers: Numbers }>;
 
@@ -47,6 +52,9 @@ export class PictureMaker {
    */
   constructor(about: About, detector: PageDetector, images: Readonly<Record<string, RawImage>>, before?: PictureMaker) {
     this.#began = performance.now();
+    this.#got = new Promise((resolve) => {
+      this.#tellGot = resolve;
+    });
     this.#newest = before === undefined ? new Map() : before.#newest;
     this.#about = about;
     this.tag = about.tag;
@@ -57,6 +65,7 @@ export class PictureMaker {
 
   /** @param waits - for the curves of this picture; false: the picture comes at once, with the newest that there are */
   async frame({ region, side, rois, profile }: Look, waits: boolean): Promise<Frame> {
+    if (waits) this.#tellGot();
     // Before anything is waited for: the memory may then be that of a later shot.
     const picture = this.#part(region, side);
     const sums = this.#detector.regions(this.#images, this.whole, rois);
@@ -76,11 +85,24 @@ export class PictureMaker {
     return { image, region: part, about: this.#about, assembler: this.#detector.assembler };
   }
 
+  /** Somebody has got the picture, and asks for a later one. */
+  tellGot(): void {
+    this.#tellGot();
+  }
+
   #newestNumbers(profile: Look["profile"]): Numbers | null {
     const newest = this.#newest.get(JSON.stringify(profile));
+    const isOld = newest === undefined || this.#began - newest.at > NUMBERS_MS;
+    if (isOld && !this.#detector.isReadyFor(profile))
+      void this.#sent().then(() => this.#detector.makeReadyFor(profile));
     // A failure is told to who waits for it.
-    if (newest === undefined || this.#began - newest.at > NUMBERS_MS) this.#numbersFor(profile).catch(() => {});
+    else if (isOld) this.#numbersFor(profile).catch(() => {});
     return newest?.numbers ?? null;
+  }
+
+  /** Resolves when the picture has been sent to somebody. */
+  async #sent(): Promise<void> {
+    await Promise.race([this.#got, sleep(GOT_MS)]);
   }
 
   #numbersFor(profile: Look["profile"]): Promise<Numbers> {
@@ -91,8 +113,7 @@ export class PictureMaker {
   }
 
   async #makeNumbers(key: string, profile: Look["profile"]): Promise<Numbers> {
-    // Who has asked for the picture is answered first.
-    await setImmediate();
+    await this.#sent();
     const shot = { tag: this.tag, images: this.#images };
     const numbers = { ...(await this.#detector.numbers(shot, profile)), tag: this.tag };
     if (this.#newest.size >= KEPT_AXES) this.#newest.clear();

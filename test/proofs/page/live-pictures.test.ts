@@ -139,11 +139,30 @@ it("LivePictures gives a picture before its curves, and the newest curves with l
   const next = async (after: number | null) =>
     (await pictures.next({ ...subject, ...look, after, waitMs: 10_000 }, undefined)).frame;
   const first = await next(null);
+  // While the picture is sent nothing is computed: that would keep its last bytes back.
+  await sleep(50);
   expect([first?.numbers, numbers.mock.calls.length]).toEqual([null, 0]);
   const second = await next(first?.seq ?? null);
   expect(second?.numbers?.tag).toBe(first?.tag);
   const { counts = new Float64Array(0) } = second?.numbers?.histogram ?? {};
   expect(counts.reduce((sum, n) => sum + n, 0)).toBeGreaterThan(500_000);
+  pictures.close();
+  vi.restoreAllMocks();
+});
+
+it("LivePictures does not let pictures wait for what the first profile needs", async () => {
+  await using facility = await connect("sim:");
+  const numbers = vi.spyOn(PageDetector.prototype, "numbers");
+  const subject = { bl: 3, detId: "MPCCD-2N0-M02-001", dark: null, mean: 1, what: "all", hits: null } as const;
+  const pictures = new LivePictures(facility, subject);
+  const profile = { unit: "r_mm", distanceMm: null, photonEnergyEv: null } as const;
+  const next = async (after: number | null) =>
+    (await pictures.next({ ...subject, ...look, profile, after, waitMs: 10_000 }, undefined)).frame;
+  const first = await next(null);
+  let frame = await next(first?.seq ?? null);
+  expect([frame?.numbers, numbers.mock.calls.length]).toEqual([null, 0]);
+  while (frame !== null && frame.numbers === null) frame = await next(frame.seq);
+  expect(frame?.numbers?.profile?.mean.some((value) => value > 0)).toBe(true);
   pictures.close();
   vi.restoreAllMocks();
 });
