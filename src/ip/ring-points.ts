@@ -30,7 +30,9 @@ export interface NearPixels extends RingPixels {
 
 /** Sums of the pixels near one ring, by sector and bin of 2θ: `[sector · BINS + bin]`. */
 interface NearRing {
+  /** Of each bin of each sector: values, how far the pixels are off the ring (radians), and how many they are. */
   readonly sum: Float64Array;
+  readonly off: Float64Array;
   readonly count: Float64Array;
   /** Pixels close to the ring in each sector, and the sums of their places. */
   readonly places: Float64Array;
@@ -141,6 +143,7 @@ function collect(
 ): NearRing[] {
   const near = angles.map(() => ({
     sum: new Float64Array(SECTORS * BINS),
+    off: new Float64Array(SECTORS * BINS),
     count: new Float64Array(SECTORS * BINS),
     places: new Float64Array(SECTORS * 3),
   }));
@@ -161,6 +164,7 @@ function collect(
     const first = sector[i] ?? 0;
     const k = first * BINS + bin;
     sums.sum[k] = (sums.sum[k] ?? 0) + (value[i] ?? NaN);
+    sums.off[k] = (sums.off[k] ?? 0) + off;
     sums.count[k] = (sums.count[k] ?? 0) + 1;
     if (Math.abs(off) > window / 3) continue;
     sums.places[3 * first] = (sums.places[3 * first] ?? 0) + 1;
@@ -328,14 +332,15 @@ interface SectorFit extends Pick<RingPoint, "x" | "y"> {
 }
 
 function sectorFit(
-  { sum, count, places }: NearRing,
+  { sum, off, count, places }: NearRing,
   at: Float64Array,
   { width, model }: WholeRing,
   sector: number,
 ): SectorFit | undefined {
   const [n = 0, x = NaN, y = NaN] = places.subarray(3 * sector);
   if (n < 20) return undefined;
-  const [sums, counts] = [sum, count].map((all) => all.subarray(sector * BINS, (sector + 1) * BINS)) as [
+  const [sums, offs, counts] = [sum, off, count].map((all) => all.subarray(sector * BINS, (sector + 1) * BINS)) as [
+    Float64Array,
     Float64Array,
     Float64Array,
   ];
@@ -346,9 +351,10 @@ function sectorFit(
   if (used.length < 0.6 * BINS || inside.length < 0.8 * peak.length) return undefined;
   const found = weightedFit(
     used.map((k) => {
-      const off = at[k] ?? NaN;
-      const bell = gauss(off, width);
-      return [bell, (bell * off) / width, 1, off / width];
+      // Where few large pixels lie in a bin, their mean is not its middle.
+      const place = (offs[k] ?? NaN) / (counts[k] ?? NaN);
+      const bell = gauss(place, width);
+      return [bell, (bell * place) / width, 1, place / width];
     }),
     used.map((k) => (sums[k] ?? NaN) / (counts[k] ?? NaN)),
     used.map((k) => (model[k] ?? NaN) / (counts[k] ?? NaN)),

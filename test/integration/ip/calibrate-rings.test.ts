@@ -44,6 +44,13 @@ describe("calibrate", () => {
     expect(beamCentre(found.geometry).x).toBeCloseTo(centreUm.x, 6);
   });
 
+  it("describes rings of much light in large pixels to the noise of the photons", () => {
+    const image = rings(info, geometry, photonEnergyEv, 1000, new Random(8));
+    const { scatter } = calibrate({ S: image }, { sensors: [info], calibrant: "LaB6", photonEnergyEv, distanceMm: 81 });
+    // 1.2 where a bin of few pixels is taken for its middle.
+    expect(scatter).toBeLessThan(1.1);
+  });
+
   itInFull("finds a tilt of 3.2°, which an upright geometry does not find", () => {
     const steep = fromBeamCentre({ centreUm: { x: 900, y: 400 }, distanceMm: 80, rot1Deg: -3, rot2Deg: 1.1 });
     const image = rings(info, steep, photonEnergyEv, 3, new Random(11));

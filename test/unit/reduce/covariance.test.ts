@@ -94,7 +94,7 @@ describe("covariance", () => {
         const x = images.map(({ pixels }) => pixels[i] ?? NaN);
         const products = x.map((each, k) => (each - mean(x)) * ((y[k] ?? NaN) - mean(y)));
         const correlation = covarianceOf(x, y) / Math.sqrt(covarianceOf(x, x) * covarianceOf(y, y));
-        const few = 1 + (2 + 5 * correlation ** 2) / x.length;
+        const few = 1 + (3 + 7 * correlation ** 2) / x.length;
         const expected = few * Math.sqrt(covarianceOf(products, products) / (x.length - 1));
         expect((of(found).standardError.data[i] ?? NaN) / expected).toBeCloseTo(1, 3);
       }
