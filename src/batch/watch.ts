@@ -9,15 +9,19 @@ import { shardState } from "./shard.ts";
 
 export interface WatchOptions {
   readonly signal: AbortSignal;
-  /** @default 5000 */
+  /** Longest time between two questions to the scheduler; after a change the next ones come sooner. @default 5000 */
   readonly pollMs?: number | undefined;
   readonly onProgress?: ((done: number, total: number, jobs: string) => void) | undefined;
 }
 
 /** A merge job that is gone without a word is submitted again so often. */
 const RESUBMISSIONS = 2;
-/** A job must be missing in so many answers one after another before it counts as gone. */
+/** A job must be missing in so many answers one after another, `pollMs` apart, before it counts as gone. */
 const MISSING_POLLS = 3;
+/** Time after a change to the next question to the scheduler; while nothing changes it grows by half each time. */
+const SOONEST_MS = 500;
+/** How often the log of the folder is looked at. */
+const LOOK_MS = 500;
 
 /** Writes the scripts of a plan into its folder. @throws WRITE_FAILED */
 function writeScripts(scheduler: Scheduler, plan: JobPlan): void {
@@ -64,10 +68,11 @@ export async function watchJobs(scheduler: Scheduler, plan: JobPlan, options: Wa
   const { signal, onProgress } = options;
   const { folder, manifest } = plan;
   let [missing, resubmitted] = [0, 0];
+  let [wait, before] = [SOONEST_MS, ""];
   for (;;) {
     const last = lastJobs(folder);
     if (last === undefined) throw new SaclaError("INTERNAL", `No job of ${show(folder.path)} was submitted.`);
-    const outcome = last.later.find(({ event }) => event === "merged" || event === "merge-failed");
+    const outcome = outcomeOf(last.later);
     if (outcome?.event === "merged") return;
     if (outcome !== undefined) throw new SaclaError("INCOMPLETE", String(outcome["message"]));
     const { shards, merge } = last.jobs;
@@ -87,7 +92,23 @@ export async function watchJobs(scheduler: Scheduler, plan: JobPlan, options: Wa
       const jobs = { shards, merge: await scheduler.submitMerge(plan, left) };
       folder.log(folder.logPath, "submitted", { scheduler: scheduler.name, ...jobs, instead: merge });
     }
-    await sleep(pollMs, signal);
+    const told = JSON.stringify([...(alive ?? [])]);
+    wait = missing > 0 ? pollMs : Math.min(pollMs, told === before ? 1.5 * wait : SOONEST_MS);
+    before = told;
+    await untilMerged(folder, wait, signal);
+  }
+}
+
+/** What the merge job said of its end. */
+function outcomeOf(entries: readonly LogEntry[]): LogEntry | undefined {
+  return entries.find(({ event }) => event === "merged" || event === "merge-failed");
+}
+
+/** Sleeps, but not longer than until the merge job has said that it is done. */
+async function untilMerged(folder: BatchFolder, ms: number, signal: AbortSignal): Promise<void> {
+  for (let left = ms; left > 0; left -= LOOK_MS) {
+    await sleep(Math.min(left, LOOK_MS), signal);
+    if (outcomeOf(lastJobs(folder)?.later ?? []) !== undefined) return;
   }
 }
 
