@@ -1,9 +1,9 @@
 import { SaclaError } from "../../core/errors.ts";
 import { flag, optional, resolveOptions } from "../../core/options.ts";
-import { dot, inverseOf, normalOf, solveRows } from "../../core/solve-rows.ts";
-import { fProbability } from "../../core/special-functions.ts";
+import { dot, inverseOf, normalOf } from "../../core/solve-rows.ts";
 import { type DecayFit, decayAt, fitDecay } from "./decay.ts";
 import type { FitQuality } from "./fit-points.ts";
+import { type Reference, referenceOf } from "./unpumped-reference.ts";
 
 /** What one shot of a pump–probe delay scan gives. */
 export interface DelayShot {
@@ -71,7 +71,8 @@ const NOISE_FROM = 20;
 /**
  * Time zero, rise, lifetime and amplitude of a pump–probe delay scan from its shots, without bins: signal / monitor of
  * each pumped shot over that of the unpumped ones, less 1, fitted as {@link fitDecay} does. Where the unpumped ones
- * drift (a sample that is damaged, a beam that moves), so does what pumped ones are divided by, as a polynomial. The
+ * drift (a sample that is damaged, a beam that moves), so does what pumped ones are divided by: as a polynomial, or
+ * as a random walk that follows the unpumped shots next to each. The
  * weight of a shot follows its monitor as the scatter of the unpumped shots does.
  * @param shots - in the order in which they were taken
  * @throws TOO_FEW_SHOTS with fewer than 3 unpumped shots
@@ -84,7 +85,7 @@ export function fitDelayScan(shots: Iterable<DelayShot>, options: DelayScanFitOp
     offset: optional(flag, false),
     robust: optional(flag, false),
   });
-  const { points, covariance, unpumped, drift, counts, errorFreedom } = delayCurve(shots, MOST_POINTS);
+  const { points, reference, unpumped, drift, counts, errorFreedom } = delayCurve(shots, MOST_POINTS);
   const fitTo = (some: readonly CurvePoint[]): DecayFit => {
     const errors = some.map(({ error }) => error);
     return fitDecay(
@@ -94,7 +95,7 @@ export function fitDelayScan(shots: Iterable<DelayShot>, options: DelayScanFitOp
     );
   };
   const fit = fitTo(points);
-  const errorOf = unevenErrors(fit, { points, covariance, hasOffset: offset }, fitTo);
+  const errorOf = unevenErrors(fit, { points, reference, hasOffset: offset }, fitTo);
   const { centre, width, lifetime } = fit;
   const { reducedChiSquare, errorScale, deltaChiSquare, falseAlarmProbability, leftOut } = fit;
   const { amplitude, background } = fit;
@@ -114,7 +115,10 @@ export function fitDelayScan(shots: Iterable<DelayShot>, options: DelayScanFitOp
     unpumped,
     drift,
     shots: counts,
-    curve: points.map(({ byTerms: _, ...point }) => ({ ...point, fitted: decayAt(fit, point.delayFs) })),
+    curve: points.map(({ byReference: _, commonVariance: __, ...point }) => ({
+      ...point,
+      fitted: decayAt(fit, point.delayFs),
+    })),
     points: fit.points,
     ...{ reducedChiSquare, errorScale, deltaChiSquare, falseAlarmProbability, leftOut },
   };
@@ -127,10 +131,11 @@ export function fittedChange(fit: DelayScanFit, delayFs: number): number {
 }
 
 interface CurvePoint extends Omit<DelayPoint, "fitted"> {
-  /** How the change moves with each term of what pumped shots are divided by. */
-  readonly byTerms: readonly number[];
+  /** How the change moves with what pumped shots are divided by, shot by shot. */
+  readonly byReference: readonly (readonly [shot: number, factor: number])[];
+  /** Variance that comes from there and is in `error`. */
+  readonly commonVariance: number;
 }
-type Covariance = readonly (readonly number[])[];
 type Parameter = "centre" | "width" | "lifetime" | "amplitude" | "background" | "offset";
 
 /** Leverage from which a point decides alone: of a change of its value the curve follows more than half. */
@@ -147,7 +152,7 @@ const DECISIVE = 0.5;
  */
 function unevenErrors(
   fit: DecayFit,
-  { points, covariance, hasOffset }: { points: readonly CurvePoint[]; covariance: Covariance; hasOffset: boolean },
+  { points, reference, hasOffset }: { points: readonly CurvePoint[]; reference: Reference; hasOffset: boolean },
   fitTo: (points: readonly CurvePoint[]) => DecayFit,
 ): (name: Parameter) => number {
   const names = [
@@ -181,18 +186,20 @@ function unevenErrors(
     const residual = (point.change - decayAt(fit, point.delayFs)) / point.error;
     return along.map((part, k) => (part * residual) / (1 - leverage) / (sizes[k] ?? 1));
   });
-  const byTerms = covariance.map((_, term) => {
-    const pull = names.map((__, k) =>
-      used.reduce((sum, point, i) => sum + ((scaled[i]?.[k] ?? 0) * (point.byTerms[term] ?? 0)) / point.error, 0),
-    );
-    return inverse.map((of, k) => dot(of, pull) / (sizes[k] ?? 1));
+  const ofReference = names.map((_, k) => {
+    const factors = new Float64Array(reference.at.length);
+    let inErrors = 0;
+    for (const [i, { error, byReference, commonVariance }] of used.entries()) {
+      const pull = dot(inverse[k] ?? [], scaled[i] ?? []) / error / (sizes[k] ?? 1);
+      for (const [shot, factor] of byReference) factors[shot] = (factors[shot] ?? 0) + pull * factor;
+      inErrors += pull ** 2 * commonVariance;
+    }
+    return Math.max(0, reference.variance(factors) - inErrors);
   });
   return (name) => {
     const k = (names as readonly Parameter[]).indexOf(name);
     const own = Math.max(fit[`${name}Error`], Math.hypot(...moves.map((move) => move[k] ?? NaN)));
-    const ofTerm = byTerms.map((move) => move[k] ?? 0);
-    const common = ofTerm.reduce((sum, move, term) => sum + move * dot(covariance[term] ?? [], ofTerm), 0);
-    return Math.sqrt(own ** 2 + Math.max(0, common));
+    return Math.sqrt(own ** 2 + (ofReference[k] ?? 0));
   };
 }
 
@@ -205,8 +212,7 @@ function delayCurve(
   most: number,
 ): {
   readonly points: readonly CurvePoint[];
-  /** Of the terms of what pumped shots are divided by. */
-  readonly covariance: Covariance;
+  readonly reference: Reference;
   readonly unpumped: number;
   readonly drift: number;
   readonly counts: { readonly pumped: number; readonly unpumped: number };
@@ -217,87 +223,62 @@ function delayCurve(
   // Scaled, so that no power of it grows beyond 1.
   const timed = taken.map((shot, i) => ({ ...shot, time: taken.length < 2 ? 0 : (2 * i) / (taken.length - 1) - 1 }));
   const all = timed.filter(({ signal, monitor }) => Number.isFinite(signal) && monitor > 0);
-  const off = all.filter(({ pumped }) => !pumped);
-  const on = all.filter(({ pumped, delayFs }) => pumped && Number.isFinite(delayFs));
-  if (off.length < LEAST_UNPUMPED)
-    throw new SaclaError("TOO_FEW_SHOTS", `${off.length} unpumped shots have signal and monitor; 3 are needed.`, {
-      details: { pumped: on.length, unpumped: off.length },
-    });
-  const { at: reference, termsAt, covariance } = referenceOf(off);
-  const noise = noiseOf(off, reference);
-  const ratio = sumOf(off, ({ time }) => reference(time)) / off.length;
+  requireUnpumped(all);
+  const reference = referenceOf(all);
+  const referred = all.map((shot, i) => ({ ...shot, shot: i, reference: reference.at[i] ?? NaN }));
+  const off = referred.filter(({ pumped }) => !pumped);
+  const on = referred.filter(({ pumped, delayFs }) => pumped && Number.isFinite(delayFs));
+  const noise = noiseOf(off, reference.freedom);
+  const ratio = sumOf(off, (shot) => shot.reference) / off.length;
   on.sort((a, b) => a.delayFs - b.delayFs);
   const points: CurvePoint[] = [];
   const count = Math.min(most, on.length);
   for (let k = 0; k < count; k++) {
     const group = on.slice(Math.floor((k * on.length) / count), Math.floor(((k + 1) * on.length) / count));
-    const weights = group.map(({ monitor, time }) => (reference(time) * monitor) ** 2 / noise.of(monitor));
+    const weights = group.map((shot) => (shot.reference * shot.monitor) ** 2 / noise.of(shot.monitor));
     const weight = weights.reduce((sum, each) => sum + each, 0);
-    const mean = (of: (shot: TimedShot) => number): number =>
+    const mean = (of: (shot: ReferredShot) => number): number =>
       group.reduce((sum, shot, i) => sum + of(shot) * (weights[i] ?? 0), 0) / weight;
-    const change = mean(({ signal, monitor, time }) => signal / monitor / reference(time)) - 1;
+    const change = mean((shot) => shot.signal / shot.monitor / shot.reference) - 1;
+    const byReference = group.map((shot, i): [number, number] => [
+      shot.shot,
+      (-(1 + change) * (weights[i] ?? 0)) / weight / shot.reference,
+    ]);
+    const commonVariance = reference.isLocal ? varianceOf(reference, byReference) : 0;
     points.push({
       delayFs: mean(({ delayFs }) => delayFs),
       change,
-      error: 1 / Math.sqrt(weight),
+      error: Math.sqrt(1 / weight + commonVariance),
       shots: group.length,
-      byTerms: covariance.map(
-        (_, term) => -(1 + change) * mean(({ time }) => (termsAt(time)[term] ?? 0) / reference(time)),
-      ),
+      byReference,
+      commonVariance,
     });
   }
   const counts = { pumped: on.length, unpumped: off.length };
-  const references = Array.from({ length: 101 }, (_, k) => reference(k / 50 - 1));
-  const drift = (Math.max(...references) - Math.min(...references)) / Math.abs(ratio);
-  return { points, covariance, unpumped: ratio, drift, counts, errorFreedom: noise.freedom };
+  const sorted = reference.at.toSorted();
+  const drift = ((sorted.at(-1) ?? NaN) - (sorted[0] ?? NaN)) / Math.abs(ratio);
+  return { points, reference, unpumped: ratio, drift, counts, errorFreedom: noise.freedom };
 }
 
-type TimedShot = DelayShot & { readonly time: number };
-
-/** Terms of the drift at most, and unpumped shots for each. */
-const [DRIFT_TERMS, SHOTS_PER_TERM] = [8, 20];
-/** How often noise may make a drift. */
-const FALSE_DRIFTS = 1e-3;
-
-/**
- * Signal over monitor of unpumped shots against time from −1 to 1: the polynomial that Akaike's criterion
- * chooses, whose terms have errors. Of one term it is the ratio of the sums.
- */
-function referenceOf(off: readonly TimedShot[]): Reference {
-  const most = Math.max(1, Math.min(DRIFT_TERMS, Math.floor(off.length / SHOTS_PER_TERM)));
-  const termsAt = (time: number, count: number): number[] => {
-    const terms = [1, time];
-    for (let k = 2; k < count; k++) terms.push(2 * time * (terms[k - 1] ?? 0) - (terms[k - 2] ?? 0));
-    return terms.slice(0, count);
-  };
-  // Photons: the variance follows the monitor.
-  const fits = Array.from({ length: most }, (_, k) => {
-    const rows = off.map(({ time, monitor }) => termsAt(time, k + 1).map((term) => term * Math.sqrt(monitor)));
-    const right = off.map(({ signal, monitor }) => signal / Math.sqrt(monitor));
-    const solved = solveRows(rows, right);
-    if (solved === undefined) return { solved, square: Infinity };
-    return { solved, square: rows.reduce((sum, row, i) => sum + ((right[i] ?? NaN) - dot(row, solved)) ** 2, 0) };
-  });
-  const variance = (fits[most - 1]?.square ?? NaN) / (off.length - most);
-  // Akaike's criterion: a term must describe more than it costs. Noise makes no drift.
-  const costs = fits.map(({ square }, k) => off.length * Math.log(square) + 2 * k);
-  const best = costs.indexOf(Math.min(...costs));
-  const gain = ((fits[0]?.square ?? NaN) / (fits[best]?.square ?? NaN) - 1) * (off.length - best - 1);
-  const enough = best > 0 && fProbability(gain / best, best, off.length - best - 1) < FALSE_DRIFTS ? best : 0;
-  const found = fits[enough]?.solved ?? [sumOf(off, ({ signal }) => signal) / sumOf(off, ({ monitor }) => monitor)];
-  const count = found.length;
-  const normal = normalOf(
-    off.map(({ time, monitor }) => termsAt(time, count).map((term) => term * Math.sqrt(monitor))),
-  );
-  const covariance = inverseOf(normal)?.map((row) => row.map((value) => variance * value)) ?? [];
-  return { at: (time) => dot(termsAt(time, count), found), termsAt: (time) => termsAt(time, count), covariance };
+/** @throws TOO_FEW_SHOTS */
+function requireUnpumped(shots: readonly DelayShot[]): void {
+  const unpumped = shots.filter(({ pumped }) => !pumped).length;
+  if (unpumped < LEAST_UNPUMPED)
+    throw new SaclaError("TOO_FEW_SHOTS", `${unpumped} unpumped shots have signal and monitor; 3 are needed.`, {
+      details: { pumped: shots.length - unpumped, unpumped },
+    });
 }
 
-/** What pumped shots are divided by, and how its terms are uncertain. */
-interface Reference {
-  readonly at: (time: number) => number;
-  readonly termsAt: (time: number) => readonly number[];
-  readonly covariance: readonly (readonly number[])[];
+function varianceOf(reference: Reference, by: CurvePoint["byReference"]): number {
+  const factors = new Float64Array(reference.at.length);
+  for (const [shot, factor] of by) factors[shot] = factor;
+  return reference.variance(factors);
+}
+
+/** A shot with its place among all and what it is divided by. */
+interface ReferredShot extends DelayShot {
+  readonly shot: number;
+  readonly reference: number;
 }
 
 /**
@@ -305,8 +286,8 @@ interface Reference {
  * (noise of the monitor), whichever makes the unpumped shots most likely.
  */
 function noiseOf(
-  off: readonly TimedShot[],
-  reference: (time: number) => number,
+  off: readonly ReferredShot[],
+  freedom: number,
 ): { readonly of: (monitor: number) => number; readonly freedom: number } {
   if (off.length < NOISE_FROM) return { of: (monitor) => monitor, freedom: 0 };
   const n = off.length;
@@ -314,16 +295,16 @@ function noiseOf(
   let best: { cost: number; power: number; scale: number } | undefined;
   for (const power of [0, 1, 2]) {
     const scale =
-      sumOf(off, ({ signal, monitor, time }) => (signal - reference(time) * monitor) ** 2 / (monitor / mean) ** power) /
-      (n - 1);
+      sumOf(off, ({ signal, monitor, reference }) => (signal - reference * monitor) ** 2 / (monitor / mean) ** power) /
+      Math.max(1, n - freedom);
     const cost = n * Math.log(scale) + power * sumOf(off, ({ monitor }) => Math.log(monitor / mean));
     if (scale > 0 && cost < (best?.cost ?? Infinity)) best = { cost, power, scale };
   }
   if (best === undefined) return { of: (monitor) => monitor, freedom: 0 };
   const { power, scale } = best;
-  return { of: (monitor) => scale * (monitor / mean) ** power, freedom: n - 1 };
+  return { of: (monitor) => scale * (monitor / mean) ** power, freedom: Math.max(1, n - freedom) };
 }
 
-function sumOf(shots: readonly TimedShot[], of: (shot: TimedShot) => number): number {
+function sumOf(shots: readonly ReferredShot[], of: (shot: ReferredShot) => number): number {
   return shots.reduce((sum, shot) => sum + of(shot), 0);
 }

@@ -132,6 +132,32 @@ describe("a delay scan in one way over a sample that changes", () => {
   });
 });
 
+describe("a delay scan with a gain that walks from shot to shot", () => {
+  it("divides pumped shots by the unpumped ones next to them, with errors that hold", () => {
+    const seeds = 10;
+    const found = Array.from({ length: seeds }, (_, seed) => {
+      const random = new Random(100 + seed);
+      let gain = 1;
+      const shots = Array.from({ length: 630 }, (__, i) => {
+        gain *= Math.exp(0.005 * random.normal());
+        const delayFs = -1150 + 150 * Math.floor(i / 30) + 100 * random.normal();
+        const [pumped, monitor] = [i % 3 !== 2, random.gamma(70) / 70];
+        const change = pumped ? -0.08 * decay(delayFs - 130) : 0;
+        return { delayFs, pumped, monitor, signal: gain * monitor * (1 + change) * (1 + 0.008 * random.normal()) };
+      });
+      return fitDelayScan(shots);
+    });
+    const off = found.map(({ t0Fs }) => Math.abs(t0Fs - 130)).toSorted((a, b) => a - b);
+    expect(off[seeds >> 1]).toBeLessThan(7);
+    for (const { t0Fs, t0ErrorFs, amplitude, amplitudeError, drift } of found) {
+      expect(Math.abs(t0Fs - 130)).toBeLessThan(3 * t0ErrorFs);
+      expect(Math.abs(amplitude - truth.amplitude)).toBeLessThan(3.5 * amplitudeError);
+      expect(t0ErrorFs).toBeLessThan(12);
+      expect(drift).toBeGreaterThan(0.03);
+    }
+  });
+});
+
 describe("a delay scan with one strong shot on the rise", () => {
   it("has errors that hold what this shot decides alone, though nothing is left of its residual", () => {
     const random = new Random(7);
