@@ -58,7 +58,7 @@ export async function reduce<R extends Record<string, Reducer<unknown>>>(
   });
   const into = new PartialResult(reducers);
   if (selection !== undefined) into.account(await droppedBefore(selection, shots));
-  return resultsOf(await accumulate(shots, reducers, rest, into));
+  return answersOf(await accumulate(shots, reducers, rest, into), true);
 }
 
 /**
@@ -79,12 +79,20 @@ export async function droppedBefore({ ledger }: ShotSelection, shots: ShotStream
 
 /** The answers of accumulated shots. */
 export function resultsOf<R extends Record<string, Reducer<unknown>>>(accumulated: PartialResult<R>): Reduced<R> {
+  return answersOf(accumulated, false);
+}
+
+/** @param isLast - as of `Reducer.result` */
+function answersOf<R extends Record<string, Reducer<unknown>>>(
+  accumulated: PartialResult<R>,
+  isLast: boolean,
+): Reduced<R> {
   const answers = Object.entries(accumulated.reducers).map(([name, reducer]) => [
     name,
     Object.fromEntries(
       accumulated.sensors.map(({ frame, states, dark }) => [
         frame.detId,
-        reducer.result(stateIn(states, name), frame, dark),
+        reducer.result(stateIn(states, name), frame, dark, isLast),
       ]),
     ),
   ]);

@@ -80,8 +80,9 @@ export interface Reducer<T, L extends Layout = Layout> {
   /**
    * The answer over all images added so far; must not change the state.
    * @param dark - as in `add`
+   * @param isLast - true: nobody needs the state afterwards, and the answer may be written over its arrays
    */
-  result(state: State<L>, frame: ImageSpec, dark?: Float64Array): T;
+  result(state: State<L>, frame: ImageSpec, dark?: Float64Array, isLast?: boolean): T;
 }
 
 /**

@@ -80,11 +80,11 @@ export function byClass<T>(
       const part = place(state, shot.tag, classOf(shot.tag), frame);
       if (part !== undefined) reducer.add(part, pixels, shot, frame, dark);
     },
-    result: (state, frame, dark) => {
+    result: (state, frame, dark, isLast) => {
       const shots = counts(state);
       return {
         classes: Object.fromEntries(
-          partsOf(state, frame).map((part, k) => [classes[k], reducer.result(part, frame, dark)]),
+          partsOf(state, frame).map((part, k) => [classes[k], reducer.result(part, frame, dark, isLast)]),
         ),
         counts: Object.fromEntries(classes.map((name, k) => [name, shots[k] ?? 0])),
         unclassified: shots[classes.length] ?? 0,

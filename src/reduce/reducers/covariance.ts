@@ -123,7 +123,7 @@ export function covariance(options: CovarianceOptions): Reducer<Covariance> {
       addShot(state, y);
       if (!Number.isNaN(y)) addImage(state, pixels, y, dark);
     },
-    result: (state, { rows, columns }, dark) => {
+    result: (state, { rows, columns }, dark, isLast) => {
       const { upper, lower } = state;
       const [count = 0, skipped = 0] = [upper[COUNT], upper[SKIPPED]];
       const of = (place: number): number => (upper[place] ?? 0) + (lower[place] ?? 0);
@@ -131,7 +131,7 @@ export function covariance(options: CovarianceOptions): Reducer<Covariance> {
       const yy = signalSpread({ upper, lower }, count);
       const spread = Math.sqrt(yy / count);
       const signal = { count, scale, y, yy, coarse: pivoted(of(COARSE), count), squares: of(COARSE_SQUARE) };
-      const found = eachPixel(state, signal);
+      const found = eachPixel(state, signal, isLast === true);
       if (spread < LEAST_SPREAD) found.correlation.fill(NaN);
       if (spread < LEAST_FOR_ERROR) found.error.fill(NaN);
       const unknown = dark?.some(Number.isNaN) === true ? dark : [];
@@ -227,10 +227,12 @@ interface PixelNumbers {
 }
 
 /** In pieces: a call for each pixel would put its numbers into memory that has to be collected. */
-function eachPixel(state: CovarianceState, signal: SignalSums): PixelNumbers {
+function eachPixel(state: CovarianceState, signal: SignalSums, isLast: boolean): PixelNumbers {
   const pixels = state.sum.length;
-  const [covariance, error, correlation] = [0, 0, 0].map(() => new Float64Array(pixels));
-  const found = { covariance, error, correlation } as PixelNumbers;
+  // What is written over a piece of the sums has been copied before.
+  const memoryFor = (sums: Float64Array): Float64Array => (isLast ? sums : new Float64Array(pixels));
+  const [covariance, error] = [memoryFor(state.sum), memoryFor(state.rest)];
+  const found: PixelNumbers = { covariance, error, correlation: memoryFor(state.leftLower) };
   const part = partOf(state);
   const products = new Float64Array(PART);
   for (let first = 0; first < pixels; first += PART) {

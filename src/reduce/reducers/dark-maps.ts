@@ -83,33 +83,25 @@ export function darkMaps(options: DarkMapOptions = {}): Reducer<DarkMaps> {
   return defineReducer({
     ...statistics,
     name: `darkMaps(${words})`,
-    result: (state, frame, dark) => judge(statistics.result(state, frame, dark), frame, limits),
+    result: (state, frame, dark, isLast) => judge(statistics.result(state, frame, dark, isLast), frame, limits),
   });
 }
 
 function judge({ mean, variance: spread, count }: MeanAndVariance, frame: ImageSpec, limits: Limits): DarkMaps {
   const { detId, rows, columns } = frame;
   const means = mean.data;
-  const noise = new Float64Array(spread.data.length);
-  for (let i = 0; i < noise.length; i++) noise[i] = Math.sqrt(spread.data[i] ?? NaN);
+  // Written over the variances, which nobody else has.
+  const noise = spread.data;
+  for (let i = 0; i < noise.length; i++) noise[i] = Math.sqrt(noise[i] ?? NaN);
   const mask = new Uint8Array(rows * columns);
   const noiseJudged = count >= FEWEST_FOR_NOISE;
   const width = detId.startsWith("MPCCD") && columns % PORTS === 0 ? columns / PORTS : columns;
-  const ports: DarkPort[] = [];
+  const ports = Array.from({ length: columns / width }, (_, k) =>
+    describePort(means, noise, columns, [k * width, (k + 1) * width]),
+  );
   /** Pixels by their reasons. */
   const tally = new Uint32Array(256);
-  for (let start = 0; start < columns; start += width) {
-    const port = describePort(means, noise, columns, [start, start + width]);
-    ports.push(port);
-    const reasonsOf = reasonsIn(port, limits, noiseJudged);
-    for (let r = 0; r < rows; r++) {
-      for (let i = r * columns + start; i < r * columns + start + width; i++) {
-        const reasons = reasonsOf(means[i] ?? NaN, noise[i] ?? NaN);
-        mask[i] = reasons;
-        tally[reasons] = (tally[reasons] ?? 0) + 1;
-      }
-    }
-  }
+  for (const port of ports) mark(port, limits, noiseJudged, means, noise, columns, mask, tally);
   const having = (bit: number): number =>
     tally.reduce((sum, number, reasons) => ((reasons & bit) === 0 ? sum : sum + number), 0);
   const { dead, cold, hot, noisy } = badPixelReasons;
@@ -124,21 +116,31 @@ function judge({ mean, variance: spread, count }: MeanAndVariance, frame: ImageS
   };
 }
 
-/** The reasons against a pixel of the port, from its mean and its noise. */
-function reasonsIn(
+/** Writes the reasons against each pixel of a port, and counts them. */
+function mark(
   port: DarkPort,
   { hotSigma, noisySigma, deadNoise }: Limits,
   noiseJudged: boolean,
-): (mean: number, noise: number) => number {
+  means: Float64Array,
+  noise: Float64Array,
+  columns: number,
+  mask: Uint8Array,
+  tally: Uint32Array,
+): void {
   const { dead, cold, hot, noisy } = badPixelReasons;
   const [most, least] = [port.mean + hotSigma * port.meanSpread, port.mean - hotSigma * port.meanSpread];
   // Not below: a port of which most pixels are stuck has a median of 0.
   const [quietest, loudest] = [deadNoise * port.noise, port.noise + noisySigma * port.noiseSpread];
-  return (mean, noise) => {
-    const byMean = mean > most ? hot : mean < least ? cold : Number.isNaN(mean) ? dead : 0;
-    if (!noiseJudged) return byMean;
-    return byMean | (noise <= quietest ? dead : noise > loudest ? noisy : 0);
-  };
+  const [start, end] = port.columns;
+  for (let row = 0; row < mask.length; row += columns) {
+    for (let i = row + start; i < row + end; i++) {
+      const [value, spread] = [means[i] ?? NaN, noise[i] ?? NaN];
+      let reasons = value > most ? hot : value < least ? cold : Number.isNaN(value) ? dead : 0;
+      if (noiseJudged) reasons |= spread <= quietest ? dead : spread > loudest ? noisy : 0;
+      mask[i] = reasons;
+      tally[reasons] = (tally[reasons] ?? 0) + 1;
+    }
+  }
 }
 
 function describePort(
@@ -173,14 +175,43 @@ function robust(
 }
 
 /** Reorders in place. */
-function medianOf(values: Float64Array): number {
+export function medianOf(values: Float64Array): number {
   if (values.length === 0) return NaN;
   const half = values.length >> 1;
-  const upper = selected(values, half);
+  const [near, before] = nearMiddle(values);
+  const upper = selected(near, half - before);
   if (values.length % 2 === 1) return upper;
   let lower = -Infinity;
-  for (let i = 0; i < half; i++) lower = Math.max(lower, values[i] ?? NaN);
+  for (let i = 0; i < half - before; i++) lower = Math.max(lower, near[i] ?? NaN);
   return (lower + upper) / 2;
+}
+
+const SAMPLE = 512;
+
+/**
+ * Some values with those in the middle among them, and how many smaller ones there are beside: a sample says between
+ * which two values the middle lies, as a rule. All of few values, or when the sample is wrong.
+ */
+function nearMiddle(values: Float64Array): [near: Float64Array, before: number] {
+  const { length } = values;
+  if (length < 8 * SAMPLE) return [values, 0];
+  const step = length / SAMPLE;
+  const sample = Float64Array.from({ length: SAMPLE }, (_, k) => values[Math.floor(k * step)] ?? NaN).sort();
+  // Four standard deviations of the rank of the middle.
+  const off = 2 * Math.sqrt(SAMPLE);
+  const least = sample[Math.floor(SAMPLE / 2 - off)] ?? NaN;
+  const most = sample[Math.ceil(SAMPLE / 2 + off)] ?? NaN;
+  let [near, before] = [0, 0];
+  for (let i = 0; i < length; i++) {
+    const value = values[i] ?? NaN;
+    if (value < least) before++;
+    else if (value <= most) {
+      values[i] = values[near] ?? NaN;
+      values[near++] = value;
+    }
+  }
+  const half = length >> 1;
+  return before < half && half < before + near ? [values.subarray(0, near), before] : [values, 0];
 }
 
 /** Value number `k` in ascending order (Hoare's selection); those before it are not greater afterwards. */

@@ -112,8 +112,8 @@ export function photonCounts(options: PhotonCountOptions): Reducer<PhotonCounts>
       const adu = aduOf(options.aduPerPhoton, frame.detId);
       shots.push(tag, finderFor(frame, adu, dark).add(pixels, photons));
     },
-    result: ({ photons, shots }, { rows, columns }) => ({
-      photons: ndarray(photons.slice(), [rows, columns]),
+    result: ({ photons, shots }, { rows, columns }, _dark, isLast) => ({
+      photons: ndarray(isLast === true ? photons : photons.slice(), [rows, columns]),
       perShot: shots.column(),
       tags: shots.tags,
       warnings: [NOT_FOR_CONTRAST],

@@ -25,16 +25,21 @@ export function mean(): Reducer<PreciseImage> {
       count[0] = (count[0] ?? 0) + 1;
       for (let i = 0; i < sum.length; i++) sum[i] = (sum[i] ?? 0) + quantize(pixels[i] ?? NaN);
     },
-    result: ({ sum, count }, { rows, columns }, dark) => ndarray(meansOf(sum, count[0] ?? 0, dark), [rows, columns]),
+    result: ({ sum, count }, { rows, columns }, dark, isLast) =>
+      ndarray(meansOf(sum, count[0] ?? 0, dark, memoryFor(sum, isLast)), [rows, columns]),
   });
 }
 
 // Loops here and below: with map, answering takes as long as taking in a hundred images.
-function meansOf(sum: Float64Array, count: number, dark: Float64Array | undefined): Float64Array {
-  const means = new Float64Array(sum.length);
+function meansOf(sum: Float64Array, count: number, dark: Float64Array | undefined, means: Float64Array): Float64Array {
   if (dark === undefined) for (let i = 0; i < means.length; i++) means[i] = (sum[i] ?? NaN) / count;
   else for (let i = 0; i < means.length; i++) means[i] = (sum[i] ?? NaN) / count - (dark[i] ?? NaN);
   return means;
+}
+
+/** Where an answer for each pixel is written: over the sums when they are not needed any more. */
+function memoryFor(sums: Float64Array, isLast = false): Float64Array {
+  return isLast ? sums : new Float64Array(sums.length);
 }
 
 /** What {@link variance} gives: the images have shape [rows, columns], float64. */
@@ -82,17 +87,17 @@ export function variance(options: { readonly ddof?: number | undefined } = {}): 
         lower[i] = (lower[i] ?? 0) + quantize(square - high);
       }
     },
-    result: ({ sum, upper, lower, count }, { rows, columns }, dark) => {
+    result: ({ sum, upper, lower, count }, { rows, columns }, dark, isLast) => {
       const n = count[0] ?? 0;
       // A dark is the same for all shots: it moves the mean, and leaves the spread as it is.
-      const spread = new Float64Array(sum.length);
+      const spread = memoryFor(upper, isLast);
       for (let i = 0; i < spread.length; i++)
         spread[i] =
           n <= ddof ? NaN : Math.max(0, varianceSum(sum[i] ?? NaN, upper[i] ?? NaN, lower[i] ?? NaN, n)) / (n - ddof);
       const image = (data: Float64Array): PreciseImage => ndarray(data, [rows, columns]);
       let errors: PreciseImage | undefined;
       return {
-        mean: image(meansOf(sum, n, dark)),
+        mean: image(meansOf(sum, n, dark, memoryFor(sum, isLast))),
         variance: image(spread),
         // Made when asked for: a dark has no use for it.
         get standardError() {
@@ -152,14 +157,14 @@ export function minMax(): Reducer<MinMax> {
         if (x > (max[i] ?? 0)) max[i] = x;
       }
     },
-    result: ({ min, max }, { rows, columns }, dark) => {
+    result: ({ min, max }, { rows, columns }, dark, isLast) => {
       // Adding 0 makes one zero of 0 and −0, which are equal, so that it would depend on the order which of them is
       // kept.
-      const less = (values: Float64Array): PreciseImage =>
-        ndarray(
-          values.map((value, i) => value - (dark?.[i] ?? 0) + 0),
-          [rows, columns],
-        );
+      const less = (values: Float64Array): PreciseImage => {
+        const differences = memoryFor(values, isLast);
+        for (let i = 0; i < values.length; i++) differences[i] = (values[i] ?? NaN) - (dark?.[i] ?? 0) + 0;
+        return ndarray(differences, [rows, columns]);
+      };
       return { min: less(min), max: less(max) };
     },
   });

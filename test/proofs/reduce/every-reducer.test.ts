@@ -332,6 +332,22 @@ describe("every reducer", () => {
     ).toEqual(before);
   });
 
+  it.each(Object.entries(all))("%s: has the same bits where it may write over its state", async (_, { make }) => {
+    const images = [1, 2, 3, 4].map((tag) => ({
+      tag,
+      pixels: Float32Array.from({ length: 48 }, (_p, i) => (i * 37 * (tag + 1)) % 500),
+      signal: 1e-9 * tag,
+    }));
+    const it = make(small);
+    const { sensors } = await accumulate(shotsOf(images, small), { it }, { dark });
+    for (const { frame, states, dark: level } of sensors) {
+      const state = states.get("it") ?? {};
+      const answer = it.result(state, frame, level);
+      expect(it.result(state, frame, level, true)).toEqual(answer);
+    }
+    expect(sensors.length).toBe(1);
+  });
+
   it.each(Object.entries(every))("%s: says its memory before it starts", async (_, { make, bytes, wasm = 0 }) => {
     const image = asImage(new Float32Array(pixels), rows, columns);
     const shots = async function* () {
