@@ -104,7 +104,12 @@ export function declare<O extends object, A extends readonly unknown[]>(
     await using facility =
       io.held?.url === url
         ? new Facility(withNames(openElsewhere(io.held.endpoint), names))
-        : await connect(url, { names, keyFile, schemes: { sim: keptSim(io) } });
+        : await connect(url, {
+            names,
+            keyFile,
+            schemes: { sim: keptSim(io) },
+            retry: { onWait: (text) => io.err(`${text}\n`) },
+          });
     const opened = await session(facility, options, experiment, io);
     names.bl = opened.bl;
     // The prompt of the shell says it itself.

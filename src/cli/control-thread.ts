@@ -1,5 +1,6 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { toWireError } from "../transport/codec.ts";
+import { collectInSteps } from "./collect-at-once.ts";
 import { type ServingNote, type ServingTask, serveHere } from "./serving.ts";
 import { setThreadPriority } from "./thread-priority.ts";
 
@@ -10,6 +11,7 @@ const CONTROL_NICENESS = -10;
 const port = parentPort;
 if (port !== null) {
   setThreadPriority(CONTROL_NICENESS);
+  collectInSteps();
   const stop = new AbortController();
   port.on("message", () => stop.abort());
   const tell = (note: ServingNote): void => port.postMessage(note);

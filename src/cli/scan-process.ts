@@ -108,7 +108,7 @@ async function run(task: ScanTask, orders: (obey: (kind: ScanOrder["kind"]) => v
   const { plan, context } = await planOf(settings, { bl, experiment });
   const beam = "file" in settings ? "auto" : settings.beam;
   const io = { env: process.env, err: (text: string) => tell({ kind: "note", text: oneLine(text) }) };
-  await using facility = await connect(task.url);
+  await using facility = await connect(task.url, { retry: { onWait: io.err } });
   const expected = await estimate(plan, await facility.ec.view(bl, { experiment }));
   const problems = problemsOf(plan, expected);
   if (problems.length > 0) throw new SaclaError("BAD_ARGUMENT", `Nothing was moved: ${problems.join(" ")}`);

@@ -98,3 +98,12 @@ export function tooLarge(bytes: number, allowed: number): SaclaError {
     details: { bytes, allowed },
   });
 }
+
+/** That the process that reads is not there for the moment: whoever asks again while it is started will be answered. */
+export function readingIsAway(cause?: unknown): SaclaError {
+  const message = "The process that reads the data has ended and is started again; ask again.";
+  return new SaclaError("UNREACHABLE", message, {
+    details: { retryAfterMs: 1000 },
+    ...(cause === undefined ? {} : { cause }),
+  });
+}

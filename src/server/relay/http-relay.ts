@@ -1,9 +1,9 @@
 import { type IncomingMessage, request, type ServerResponse } from "node:http";
 import { pipeline } from "node:stream";
-import { SaclaError, toSaclaError } from "../../core/errors.ts";
+import { type SaclaError, toSaclaError } from "../../core/errors.ts";
 import { toWireError } from "../../transport/codec.ts";
 import { httpStatus } from "../http-status.ts";
-import { serverBusy, tooLarge } from "../limits.ts";
+import { readingIsAway, serverBusy, tooLarge } from "../limits.ts";
 import type { Service } from "../service.ts";
 
 /** A server on this computer that answers what a server does not answer itself. */
@@ -100,7 +100,7 @@ export class HttpRelay {
     passed.on("error", (cause) => {
       if (answer.writableEnded) return;
       if (answer.headersSent || answer.destroyed) answer.destroy();
-      else refuse(answer, new SaclaError("UNREACHABLE", "What reads the data does not answer; ask again.", { cause }));
+      else refuse(answer, readingIsAway(cause));
     });
     passed.end(hasBody ? body : undefined);
   }

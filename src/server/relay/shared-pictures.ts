@@ -6,7 +6,7 @@ import { decodeMessage, encodeMessage, fromWireError } from "../../transport/cod
 import type { Endpoint } from "../../transport/endpoint.ts";
 import { type CallParams, type CallResult, callMethods } from "../../transport/methods.ts";
 import { PACKED_TYPE, packParts, unpackParts } from "../../transport/packed.ts";
-import type { Limits } from "../limits.ts";
+import { type Limits, readingIsAway } from "../limits.ts";
 import type { ServerMetrics } from "../metrics.ts";
 import { PackedAnswer } from "../packed-answer.ts";
 import { type ServedTable, Service } from "../service.ts";
@@ -167,7 +167,7 @@ async function askAt(socketPath: string, params: Params): Promise<Answer> {
     asked.on("error", reject);
     asked.end(body);
   }).catch((cause: unknown) => {
-    throw new SaclaError("UNREACHABLE", "What reads the data does not answer; ask again.", { cause });
+    throw readingIsAway(cause);
   });
   const message = decodeMessage(unpackParts(bytes), { copy: false });
   if (message.kind === "result") return new PackedAnswer(bytes, message.value as CallResult<"page.live">);

@@ -1,10 +1,10 @@
 import type { Context, Dealer } from "zeromq";
 import { sleep } from "../../core/async.ts";
-import { SaclaError, toSaclaError } from "../../core/errors.ts";
+import { type SaclaError, toSaclaError } from "../../core/errors.ts";
 import type { Logger } from "../../core/logger.ts";
 import { messageId } from "../../transport/codec.ts";
 import type { SendOutcome } from "../client-connection.ts";
-import { serverBusy } from "../limits.ts";
+import { readingIsAway, serverBusy } from "../limits.ts";
 
 /** What one client may have on its way to the server behind, and what all may have; more is refused. */
 const MOST_QUEUED = 2000;
@@ -72,7 +72,7 @@ export class ZmqRelay {
   pass(routingId: Buffer, parts: Buffer[]): void {
     const address = this.#address;
     if (address === undefined) {
-      if (beginsRequest(parts)) this.#to.refuse(routingId, idOf(parts), isLost());
+      if (beginsRequest(parts)) this.#to.refuse(routingId, idOf(parts), readingIsAway());
       return;
     }
     const name = routingId.toString("latin1");
@@ -186,7 +186,7 @@ class RelayedClient {
   }
 
   tellLost(): void {
-    for (const id of this.#open) this.#client.fail(id, isLost());
+    for (const id of this.#open) this.#client.fail(id, readingIsAway());
     this.#open.clear();
   }
 
@@ -242,10 +242,6 @@ class RelayedClient {
     this.#queuedBytes += bytes;
     this.#bytesOfAll.queued += bytes;
   }
-}
-
-function isLost(): SaclaError {
-  return new SaclaError("UNREACHABLE", "What reads the data has ended and is started again; ask again.");
 }
 
 /** The first letters of a message: long ones are read by the server behind alone. */

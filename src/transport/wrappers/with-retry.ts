@@ -9,7 +9,7 @@ import {
   throwIfAborted,
 } from "../../core/async.ts";
 import { isSaclaError, SaclaError } from "../../core/errors.ts";
-import { integer, optional, type Resolved, resolveOptions } from "../../core/options.ts";
+import { any, integer, optional, type Resolved, resolveOptions } from "../../core/options.ts";
 import { Random } from "../../core/random.ts";
 import { checkStreamMethod } from "../check.ts";
 import type { Endpoint, StreamOptions } from "../endpoint.ts";
@@ -31,17 +31,22 @@ export interface RetryPolicy {
   /**
    * Maximum number of attempts for one request, including the first; in a stream, the count starts again after each
    * item.
-   * @default 6
+   * @default as many as `deadlineMs` has room for
    */
   readonly attempts?: number | undefined;
   /** Wait before the second attempt; it doubles with each further one. @default 200 */
   readonly firstWaitMs?: number | undefined;
   /** Longest wait between two attempts. @default 5000 */
   readonly longestWaitMs?: number | undefined;
-  /** Maximum time from the first failure to the answer, or to the next item of a stream. @default 60000 */
+  /**
+   * Maximum time from the first failure to the answer, or to the next item of a stream. A server that is started again
+   * is back within this time, also on a computer that has much to do.
+   * @default 60000
+   */
   readonly deadlineMs?: number | undefined;
   /**
-   * How long to keep trying an address that has never answered; such an address is probably mistyped.
+   * How long to keep trying an address that has never answered; such an address is probably mistyped. A server that
+   * says that its data come back soon has answered.
    * @default 5000
    */
   readonly firstAnswerMs?: number | undefined;
@@ -56,10 +61,18 @@ export interface RetryPolicy {
    * @default another one each time, so that many clients do not reconnect at the same moment
    */
   readonly seed?: number | undefined;
+  /**
+   * Told when a request has had no success for a second: why, and how long it is asked again. Once until something is
+   * answered.
+   * @default nobody
+   */
+  readonly onWait?: ((text: string) => void) | undefined;
 }
 
 /** Failures after which another attempt may succeed. */
 const transient = ["UNREACHABLE", "TIMEOUT"] as const;
+/** After which whoever waits is told. */
+const TOLD_AFTER_MS = 1000;
 /** Tags in the details of an error; more would be no log line. */
 const SHOWN_TAGS = 100;
 
@@ -88,15 +101,18 @@ export function withRetry(
   return new Retrying(inner, resolveOptions("withRetry", policy, retryChecks), calls);
 }
 
+const MOST_ATTEMPTS = 1000;
+
 /** The checks of {@link RetryPolicy}, for `resolveOptions`. */
 export const retryChecks = {
-  attempts: optional(integer(1, 1000), 6),
+  attempts: optional(integer(1, MOST_ATTEMPTS), MOST_ATTEMPTS),
   firstWaitMs: optional(milliseconds, 200),
   longestWaitMs: optional(milliseconds, 5000),
   deadlineMs: optional(milliseconds, 60_000),
   firstAnswerMs: optional(milliseconds, 5000),
   attemptMs: optional(milliseconds, MAX_TIMEOUT_MS),
   seed: optional(integer()),
+  onWait: any,
 };
 type Policy = Resolved<RetryPolicy, typeof retryChecks>;
 
@@ -106,7 +122,7 @@ class Retrying implements Endpoint {
   readonly #calls: Readonly<Record<string, { readonly changes: boolean }>>;
   readonly #jitter: Random;
   readonly #closing = new AbortController();
-  #hasAnswered = false;
+  readonly #server: ServerSeen = { hasAnswered: false, isTold: false };
 
   constructor(inner: Endpoint, policy: Policy, calls: Readonly<Record<string, { readonly changes: boolean }>>) {
     this.#inner = inner;
@@ -130,7 +146,7 @@ class Retrying implements Endpoint {
         const answer = await state.limit(attempt, (limits) =>
           this.#inner.call(method, params, { ...options, ...limits }),
         );
-        this.#hasAnswered = true;
+        answered(this.#server);
         return answer;
       } catch (error) {
         await state.wait(error);
@@ -169,7 +185,7 @@ class Retrying implements Endpoint {
       try {
         for (;;) {
           const next = await state.limit(attempt, () => items.next());
-          this.#hasAnswered = true;
+          answered(this.#server);
           if (next.done === true) {
             const { length } = resume.tags(left);
             if (length === 0) return;
@@ -199,13 +215,25 @@ class Retrying implements Endpoint {
   }
 
   #begin(method: string, options: CallOptions): RetryState {
-    return new RetryState(method, options, this.#policy, this.#jitter, this.#closing.signal, () => this.#hasAnswered);
+    return new RetryState(method, options, this.#policy, this.#jitter, this.#closing.signal, this.#server);
   }
 
   async close(): Promise<void> {
     this.#closing.abort();
     await this.#inner.close();
   }
+}
+
+/** What is known of the server, by all requests. */
+interface ServerSeen {
+  hasAnswered: boolean;
+  /** Whether the user has been told that it is waited for. */
+  isTold: boolean;
+}
+
+function answered(server: ServerSeen): void {
+  server.hasAnswered = true;
+  server.isTold = false;
 }
 
 /** One attempt: a signal of its own, so that giving it up ends it at the source too. */
@@ -237,7 +265,7 @@ class RetryState {
   readonly #policy: Policy;
   readonly #jitter: Random;
   readonly #closing: AbortSignal;
-  readonly #hasAnswered: () => boolean;
+  readonly #server: ServerSeen;
   readonly #started = performance.now();
   #failures = 0;
   #firstFailure = 0;
@@ -248,14 +276,14 @@ class RetryState {
     policy: Policy,
     jitter: Random,
     closing: AbortSignal,
-    hasAnswered: () => boolean,
+    server: ServerSeen,
   ) {
     this.#method = method;
     this.#options = options;
     this.#policy = policy;
     this.#jitter = jitter;
     this.#closing = closing;
-    this.#hasAnswered = hasAnswered;
+    this.#server = server;
   }
 
   /** Time until the caller's limit and, once something failed, until the policy's. */
@@ -264,7 +292,7 @@ class RetryState {
     const caller = (this.#options.timeoutMs ?? MAX_TIMEOUT_MS) - (now - this.#started);
     if (this.#failures === 0) return caller;
     const { deadlineMs, firstAnswerMs } = this.#policy;
-    const first = this.#hasAnswered() ? MAX_TIMEOUT_MS : firstAnswerMs - (now - this.#started);
+    const first = this.#server.hasAnswered ? MAX_TIMEOUT_MS : firstAnswerMs - (now - this.#started);
     return Math.min(caller, first, deadlineMs - (now - this.#firstFailure));
   }
 
@@ -286,11 +314,13 @@ class RetryState {
     if (!isSaclaError(error, ...transient)) throw error;
     if (this.#failures === 0) this.#firstFailure = performance.now();
     this.#failures++;
+    if (typeof error.details["retryAfterMs"] === "number") this.#server.hasAnswered = true;
     const { attempts, firstWaitMs, longestWaitMs, attemptMs } = this.#policy;
     const whole = Math.min(longestWaitMs, firstWaitMs * 2 ** (this.#failures - 1));
     const ms = whole * (0.5 + 0.5 * this.#jitter.uniform());
     const isFinal = error.code === "TIMEOUT" && attemptMs === MAX_TIMEOUT_MS;
     if (isFinal || this.#failures >= attempts || ms >= this.#leftMs()) throw this.#givingUp(error, tags);
+    this.#tell(error);
     try {
       await sleep(
         ms,
@@ -301,6 +331,16 @@ class RetryState {
         ? new SaclaError("CLOSED", `The connection was closed while ${this.#method} waited to be asked again.`)
         : reason;
     }
+  }
+
+  #tell(error: SaclaError): void {
+    const server = this.#server;
+    if (server.isTold || performance.now() - this.#firstFailure < TOLD_AFTER_MS) return;
+    server.isTold = true;
+    const seconds = Math.round(this.#leftMs() / 1000);
+    this.#policy.onWait?.(
+      `${error.message} Waits for the server: ${this.#method} is asked again for up to ${seconds} s.`,
+    );
   }
 
   #givingUp(error: SaclaError, tags: Uint32Array = new Uint32Array(0)): SaclaError {

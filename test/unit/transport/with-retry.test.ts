@@ -126,6 +126,30 @@ describe("withRetry, calls", () => {
     expect([await ask(endpoint), await ask(endpoint)]).toEqual([7, 8]);
   });
 
+  it("waits for a server that is started again, for a minute, and says so once", async () => {
+    vi.useFakeTimers();
+    const away = (): SaclaError =>
+      new SaclaError("UNREACHABLE", "The process that reads has ended.", { details: { retryAfterMs: 1000 } });
+    const told: string[] = [];
+    const ask = async (calls: (SaclaError | number)[]): Promise<unknown> => {
+      const asking = withRetry(new ScriptedEndpoint({ calls }), { seed: 1, onWait: (text) => told.push(text) }).call(
+        "db.readRunstatus",
+        of,
+      );
+      asking.catch(() => {});
+      await vi.runAllTimersAsync();
+      return await asking;
+    };
+    // About 20 s, at a server that has answered nothing else yet.
+    expect(await ask([...Array.from({ length: 10 }, away), 7])).toBe(7);
+    expect(told).toEqual([
+      expect.stringMatching(/^The process that reads has ended\. Waits .* db\.readRunstatus is asked .* up to 5\d s\.$/),
+    ]);
+    const started = Date.now();
+    await expect(ask([away()])).rejects.toMatchObject({ code: "UNREACHABLE" });
+    expect((Date.now() - started) / 1000).toBeCloseTo(60, -1);
+  });
+
   it("ends with ABORTED in the middle of a wait", async () => {
     const controller = new AbortController();
     const inner = new ScriptedEndpoint({ calls: [unreachable()] });
