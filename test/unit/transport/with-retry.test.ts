@@ -143,7 +143,9 @@ describe("withRetry, calls", () => {
     // About 20 s, at a server that has answered nothing else yet.
     expect(await ask([...Array.from({ length: 10 }, away), 7])).toBe(7);
     expect(told).toEqual([
-      expect.stringMatching(/^The process that reads has ended\. Waits .* db\.readRunstatus is asked .* up to 5\d s\.$/),
+      expect.stringMatching(
+        /^The process that reads has ended\. Waits .* db\.readRunstatus is asked .* up to 5\d s\.$/,
+      ),
     ]);
     const started = Date.now();
     await expect(ask([away()])).rejects.toMatchObject({ code: "UNREACHABLE" });
