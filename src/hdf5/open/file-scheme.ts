@@ -1,3 +1,4 @@
+import { statSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { SaclaError, show } from "../../core/errors.ts";
 import { endpointOf } from "../../source/source-endpoint.ts";
@@ -24,7 +25,7 @@ export async function fileScheme(address: Address): Promise<Endpoint> {
   const path = pathOf(address);
   if (path === "") throw badUrl(address, "names no file; write file:run.h5 or file:folder");
   const options: { bl?: number; hightag?: number; geom?: string } = {};
-  for (const [key, text] of address.options) {
+  for (const [key, text] of isFileName(address.text) ? [] : address.options) {
     const name = optionNames.find((known) => known === key);
     if (name === undefined) throw badUrl(address, `has the option ${show(key)}; allowed are bl, hightag and geom`);
     if (name === "geom") {
@@ -49,7 +50,13 @@ export function pathIn(url: string): string | undefined {
   return path === "" ? undefined : path;
 }
 
+/** Whether a question mark belongs to the name of a file that is there. */
+function isFileName(text: string): boolean {
+  return text.includes("?") && statSync(text, { throwIfNoEntry: false })?.isFile() === true;
+}
+
 function pathOf(address: Address): string {
+  if (isFileName(address.text)) return address.text;
   if (!/^file:\/\//i.test(address.text)) return address.path;
   try {
     return decodeURIComponent(address.path);

@@ -14,6 +14,7 @@ import {
   numberType,
   otherImage,
   STRING,
+  setPixels,
   textIn,
   typeAndShape,
   unlessOdd,
@@ -343,9 +344,7 @@ export class H5File {
     }
     if (out instanceof Uint16Array && type !== "u2") throw isOther("are u2, as the first one is");
     const at = this.#read(path, out.length * meta.size);
-    const pixels = numbersAt(type, this.#memory, at, out.length);
-    if (pixels instanceof BigInt64Array || pixels instanceof BigUint64Array) out.set(Float32Array.from(pixels, Number));
-    else out.set(pixels);
+    setPixels(out, numbersAt(type, this.#memory, at, out.length));
   }
 
   /** Fills `out` with a part of an array of any number of axes. @throws FILE_DAMAGED when the part is not there */
@@ -359,7 +358,7 @@ export class H5File {
     const at = this.#reserve(path, out.length * meta.size);
     const slab = [count.map(BigInt), offset.map(BigInt), count.map(() => 1n)] as const;
     this.#call(path, (h5) => h5.get_dataset_data(this.#id, path, ...slab, BigInt(at)));
-    out.set(Float32Array.from(numbersAt(type, this.#memory, at, out.length), Number));
+    setPixels(out, numbersAt(type, this.#memory, at, out.length));
   }
 
   /** To be asked for after each read: reading may grow the WebAssembly memory, which leaves older views empty. */

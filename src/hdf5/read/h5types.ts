@@ -1,5 +1,5 @@
 import { isSaclaError, SaclaError, show } from "../../core/errors.ts";
-import { numberArrays } from "../../core/ndarray.ts";
+import { numberArrays, type Pixels } from "../../core/ndarray.ts";
 import { FLOAT, INTEGER } from "../direct/dataset.ts";
 import { fromFloat16 } from "../direct/float16.ts";
 import type { H5 } from "./library.ts";
@@ -78,6 +78,13 @@ export function doubles(values: NumberArray): Float64Array {
   return values instanceof BigInt64Array || values instanceof BigUint64Array
     ? Float64Array.from(values, Number)
     : new Float64Array(values);
+}
+
+/** Fills `out` with numbers of any type. */
+export function setPixels(out: Pixels, numbers: NumberArray): void {
+  if (numbers instanceof BigInt64Array || numbers instanceof BigUint64Array)
+    out.set(Float32Array.from(numbers, Number));
+  else out.set(numbers);
 }
 
 /** The error of an image that is not as those of its detector. */

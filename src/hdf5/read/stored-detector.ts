@@ -26,7 +26,7 @@ interface ImageShape {
   readonly isUint16: boolean;
 }
 
-/** One `detector_2d_<k>` group: one group per tag, with the image and its status in it, or an {@link StackedImages}. */
+/** One `detector_2d_<k>` group: one group per tag, with the image and its status in it, or {@link StackedImages}. */
 export class StoredDetector {
   readonly id: string;
   readonly #file: H5File;

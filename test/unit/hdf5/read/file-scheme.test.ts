@@ -53,6 +53,14 @@ describe("addresses", () => {
     await expect(connect(url)).rejects.toMatchObject({ code: "BAD_URL", message: expect.stringMatching(message) });
   });
 
+  it("a question mark in the name of a file that is there begins no options", async () => {
+    const name = join(folder, "which run?bl=9.h5");
+    copyFileSync(path, name);
+    const endpoint = await connect(name);
+    expect(await endpoint.call("db.listBeamlines", {})).toEqual([3]);
+    await endpoint.close();
+  });
+
   it("a file of any name opens, and options go on behind it", async () => {
     for (const name of ["run.hdf", "run.nxs", "run.cxi", "206178", "run 7.copy"]) {
       copyFileSync(path, join(folder, name));
