@@ -4,16 +4,17 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { describe, expect, it } from "vitest";
 import { bundled } from "../support/bundled.ts";
 import { runProgram, runSource } from "../support/cli.ts";
-import { cases } from "../support/full.ts";
+import { cases, times } from "../support/full.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
 const folder = temporaryFolder();
+const shots = times(60, 28);
 const path = (name: string): string => fileURLToPath(new URL(`../support/parallel/${name}.ts`, import.meta.url));
 
 /** With a part of TypeScript, which needs tsx, or one that is JavaScript already. */
 async function parallel(task: object, isTypeScript = false): Promise<Record<string, unknown>> {
   const part = pathToFileURL(isTypeScript ? path("part") : await bundled(path("part"))).href;
-  const text = JSON.stringify({ shots: 60, workers: 2, parts: 7, part, ...task });
+  const text = JSON.stringify({ shots, workers: 2, parts: 7, part, ...task });
   const { out, err, code } = await (isTypeScript ? runSource : runProgram)(folder, path("main"), [text]);
   expect([err, code]).toEqual(["", 0]);
   return JSON.parse(out) as Record<string, unknown>;
@@ -25,14 +26,14 @@ describe("reduceInParallel", () => {
     "gives the bits of one pass, an account of every shot, and its progress",
     async (isTypeScript) => {
       const answer = await parallel({}, isTypeScript);
-      expect(answer).toMatchObject({ same: true, ledger: { asked: 60 }, progress: [expect.any(Number), 60] });
+      expect(answer).toMatchObject({ same: true, ledger: { asked: shots }, progress: [expect.any(Number), shots] });
       expect(answer["ledger"]).toEqual(answer["aloneLedger"]);
     },
   );
 
   it("replaces a thread that dies and does its part again, to the same bits", async () => {
     const mark = join(folder, "died");
-    expect(await parallel({ dieOnce: mark })).toMatchObject({ same: true, ledger: { asked: 60 } });
+    expect(await parallel({ dieOnce: mark })).toMatchObject({ same: true, ledger: { asked: shots } });
     expect(existsSync(mark)).toBe(true);
   });
 

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { bundled } from "../support/bundled.ts";
+import { cases } from "../support/full.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
 const folder = temporaryFolder();
@@ -79,7 +80,7 @@ describe("Ctrl+C", () => {
 });
 
 describe("a scan whose process is asked to end", () => {
-  for (const signal of ["SIGTERM", "SIGHUP"] as const) {
+  for (const signal of cases(["SIGTERM", "SIGHUP"] as const, 0)) {
     it(`by ${signal} makes safe, keeps its points in a journal that nobody named, and is resumed without naming it`, async () => {
       const env = { ...process.env, XDG_STATE_HOME: join(folder, signal) };
       const command = [

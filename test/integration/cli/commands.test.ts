@@ -11,6 +11,7 @@ import { H5Browser } from "../../../src/hdf5/index.ts";
 import { parseCrystfelGeom, toCrystfelGeom } from "../../../src/ip/index.ts";
 import { archiveParts, type Parts, runParts, writeHdf5 } from "../../support/archive-parts.ts";
 import { cli } from "../../support/fake-io.ts";
+import { itInFull } from "../../support/full.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 
 const folder = temporaryFolder();
@@ -303,7 +304,7 @@ describe("sacla", () => {
     }
   });
 
-  it("assemble leaves out the bad pixels of CITIUS, which shine", async () => {
+  itInFull("assemble leaves out the bad pixels of CITIUS, which shine", async () => {
     const { code, out } = await cli([
       "assemble",
       "228985",

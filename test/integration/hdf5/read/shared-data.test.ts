@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { openArchive } from "../../../../src/hdf5/index.ts";
+import { cases } from "../../../support/full.ts";
 import { itWithSharedData, sharedData } from "../../../support/optional.ts";
 
 interface Truth {
@@ -22,10 +23,11 @@ interface Truth {
   }[];
 }
 
-for (const [name, step] of [
+const files: readonly [name: string, step: number][] = [
   ["206178", 2],
   ["651251", 1],
-] as const) {
+];
+for (const [name, step] of cases(files, 1)) {
   itWithSharedData(`${name}.h5 agrees with numpy in every image, signal and position`, async () => {
     const truth = JSON.parse(readFileSync(join(sharedData, `${name}.truth.json`), "utf8")) as Truth;
     const { run, beamline: bl } = truth;
