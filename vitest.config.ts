@@ -40,6 +40,8 @@ export default defineConfig({
     reporters: report === undefined ? ["default"] : ["default", ["json", { outputFile: report }]],
     sequence: { sequencer: ProgramsFirst },
     setupFiles: ["test/support/setup.ts"],
+    // Else each project makes JavaScript of the same sources again.
+    experimental: { fsModuleCache: true },
     projects: [
       computing("unit"),
       computing("proofs"),

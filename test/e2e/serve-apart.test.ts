@@ -12,7 +12,7 @@ import { withRecording } from "../../src/transport/wrappers/with-recording.ts";
 import { makeCertificate } from "../support/certificate.ts";
 import { type Finished, sacla } from "../support/cli.ts";
 import { cli } from "../support/fake-io.ts";
-import { cases } from "../support/full.ts";
+import { cases, itInFull } from "../support/full.ts";
 import { itNeeding, pythonWith } from "../support/optional.ts";
 import { childrenOf, isAlive } from "../support/processes.ts";
 import { temporaryFolder } from "../support/temporary.ts";
@@ -324,7 +324,7 @@ describe("sacla serve with its reads in another process", () => {
       expect(await failure(...args)).toEqual([exit, expect.stringContaining(code)]);
   });
 
-  it("ends with 0 at a Ctrl+C before it is ready", async () => {
+  itInFull("ends with 0 at a Ctrl+C before it is ready", async () => {
     const { code, out } = await cli(["serve", "sim:", "--zmq", `ipc://${join(folder, "early")}`], {
       signal: AbortSignal.abort(),
     });

@@ -5,6 +5,7 @@ import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import { St } from "../../../src/st/index.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
 import { counting } from "../../support/counting.ts";
+import { itInFull } from "../../support/full.ts";
 import { facility } from "../../support/simulated-shots.ts";
 import { of } from "../../unit/reduce/stack.ts";
 
@@ -27,7 +28,7 @@ describe("quickLook", () => {
     expect([counted.asked.length - streams.length, streams.length]).toEqual([13, 2]);
   });
 
-  it("gives photons in the same two passes, as dark, common mode, gain and photons in a chain do", async () => {
+  itInFull("gives photons in the same two passes, as dark, common mode, gain and photons in a chain do", async () => {
     const run = await db.run(bl, number);
     const info = await st.detectorInfo(bl, number, sensor);
     const steps = [

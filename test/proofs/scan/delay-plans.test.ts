@@ -9,7 +9,7 @@ import {
   type VirtualShot,
   virtualBeamline,
 } from "../../../src/scan/index.ts";
-import { rounds } from "../../support/full.ts";
+import { itInFull, rounds } from "../../support/full.ts";
 
 const truth = { t0Ps: 0.13, riseFs: 45, lifetimeFs: 600, amplitude: -0.08, jitterFs: 100, fsPerPixel: 2.6 };
 const axes = { delay: { limits: { from: -10, to: 10 }, speed: 5 } };
@@ -75,7 +75,7 @@ describe("fast delay scans", () => {
     expect(shots).toBeLessThan(10 * seeds);
   });
 
-  it("have the rise of the jitter without the timing monitor", async () => {
+  itInFull("have the rise of the jitter without the timing monitor", async () => {
     const { result } = await new Engine(beamline(5)).run(delaySweeps({ ...sweeps, t0ErrorFs: 6 }));
     expect(result?.fit?.riseFs).toBeGreaterThan(85);
     expect(result?.fit?.riseFs).toBeLessThan(135);

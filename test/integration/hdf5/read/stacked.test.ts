@@ -8,6 +8,7 @@ import { type ConvertRequest, convert, openArchive, validateFile } from "../../.
 import { type DataSource, endpointOf } from "../../../../src/source/index.ts";
 import { St } from "../../../../src/st/index.ts";
 import { inProcess } from "../../../../src/transport/index.ts";
+import { itInFull } from "../../../support/full.ts";
 import { itNeeding, pythonWith } from "../../../support/optional.ts";
 import { temporaryFolder } from "../../../support/temporary.ts";
 
@@ -55,7 +56,7 @@ async function imagesOf(path: string, runNumber = run): Promise<Record<string, n
 }
 
 describe("files with all sensors in one array", () => {
-  it("are sources again: NXmx and Cheetah give photons, places, signals and times", async () => {
+  itInFull("are sources again: NXmx and Cheetah give photons, places, signals and times", async () => {
     const nxmx = await converted(fixture, "n.h5", { format: "nxmx", shots: "exposed", dark: "none" });
     const cheetah = await converted(fixture, "c.h5", { format: "cheetah", shots: "exposed", dark: "none" });
     const truth = await opened(fixture, async (source) => ({
