@@ -102,7 +102,7 @@ function furthest(most: number): number {
 }
 
 /** From a sum of a piece to the next: a power of 2 would bring all of them to the same lines of the cache. */
-const SPAN = TILE + 72;
+export const SPAN = TILE + 72;
 
 /** Adds unsigned 16-bit images in the memory of the kernel, piece by piece straight to the states. */
 export class CovarianceSums implements OwnAccumulator {

@@ -46,7 +46,7 @@ const LEAST = 1e-4;
  * pixel and monitor (ratio estimator, Cochran 1977, §6).
  *
  * A pixel that is NaN in one of the shots is NaN. A pedestal of the monitor makes the ratio depend on I0: look with
- * `monitorCheck` first. Memory: 40 bytes per pixel (21 MB for 1024 × 512), and as much again in the kernel.
+ * `monitorCheck` first. Memory: 40 bytes per pixel (21 MB for 1024 × 512).
  *
  * @throws BAD_ARGUMENT when the shots do not carry the signal
  * @example
@@ -77,8 +77,7 @@ export function normalised(options: NormalisedOptions): Reducer<Normalised> {
     addWide(upper, lower, SQUARE, y(i0) * y(i0));
   };
   const counted = {
-    accumulator: ({ rows, columns }: ImageSpec, dark: Float64Array | undefined) =>
-      new ProductSums({ numberOf, y, factor }, dark, rows * columns),
+    accumulator: (_: ImageSpec, dark: Float64Array | undefined) => new ProductSums({ numberOf, y, factor }, dark),
   };
   return defineReducer({
     name: `normalised(${equipId}, ${reference}, ${method})`,
@@ -93,7 +92,7 @@ export function normalised(options: NormalisedOptions): Reducer<Normalised> {
       statistics: [counted],
       type: "uint16",
       flush: (state, block) => {
-        for (const i0 of block.own(counted)?.addTo(state) ?? []) addShot(state, i0);
+        for (const i0 of block.own(counted)?.numbers ?? []) addShot(state, i0);
       },
     },
     add: (state, pixels, shot) => {

@@ -3,6 +3,7 @@ import type { Arena } from "../../core/wasm.ts";
 import { GROUP, type PixelSlice, type ReduceKernel } from "../engine/accumulator.ts";
 import { KernelDark } from "../engine/kernel-dark.ts";
 import type { OwnAccumulator } from "../engine/statistic.ts";
+import { SPAN } from "./covariance-sums.ts";
 
 /** The sums of each pixel, in the order in which the kernel has them. */
 const products = ["sum", "squareUpper", "squareLower", "productUpper", "productLower"] as const;
@@ -20,35 +21,38 @@ interface ProductWork {
   readonly factor: (number: number) => number;
 }
 
-/** Sums of the pixels with one number of each shot, in the memory of the kernel. */
+/** Sums of the pixels with one number of each shot, added by the kernel piece by piece straight to the states. */
 export class ProductSums implements OwnAccumulator {
   readonly #work: ProductWork;
   readonly #dark: KernelDark;
-  readonly #pixels: number;
+  readonly #states: ProductState[] = [];
   /** Numbers of the shots, in the order of the images. */
   readonly #numbers: number[] = [];
   #kernel: ReduceKernel | undefined;
   #begun = 0;
   /** What the pixels of each image of a group are multiplied with in products, then the factors. */
   #group: Float64Array = new Float64Array();
-  #sums: Float64Array = new Float64Array();
+  #tile: Float64Array = new Float64Array();
 
   /** @param dark - of each pixel */
-  constructor(work: ProductWork, dark: Float64Array | undefined, pixels: number) {
+  constructor(work: ProductWork, dark: Float64Array | undefined) {
     this.#work = work;
     this.#dark = new KernelDark(dark);
-    this.#pixels = pixels;
   }
 
   get allocations(): number[] {
-    return [16 * GROUP, this.#dark.bytes, 8 * products.length * this.#padded];
+    return [16 * GROUP, this.#dark.bytes, 8 * SPAN * products.length];
   }
 
   allocate(kernel: ReduceKernel, arena: Arena): void {
     this.#kernel = kernel;
     this.#group = arena.float64(2 * GROUP);
     this.#dark.allocate(arena);
-    this.#sums = arena.float64(products.length * this.#padded, false);
+    this.#tile = arena.float64(SPAN * products.length);
+  }
+
+  bind(state: object): void {
+    this.#states.push(state as ProductState);
   }
 
   arrive(shot: Shot): void {
@@ -64,28 +68,22 @@ export class ProductSums implements OwnAccumulator {
   }
 
   accumulate({ address, images, stride, first, length }: PixelSlice): void {
-    const [step, dark, numbers] = [8 * this.#padded, this.#dark.addressOf(first), this.#group.byteOffset];
-    const sums = this.#sums.byteOffset + 8 * first;
-    this.#kernel?.productsU16(address, images, stride, length, dark, numbers, sums, step);
+    const [dark, numbers, tile] = [this.#dark.addressOf(first), this.#group.byteOffset, this.#tile];
+    for (const state of this.#states) {
+      for (const [k, name] of products.entries()) tile.set(state[name].subarray(first, first + length), k * SPAN);
+      // It takes two pixels at a time: what it reads after the last dark goes to a sum that nobody reads.
+      this.#kernel?.productsU16(address, images, stride, length, dark, numbers, tile.byteOffset, 8 * SPAN);
+      for (const [k, name] of products.entries()) state[name].set(tile.subarray(k * SPAN, k * SPAN + length), first);
+    }
   }
 
   clear(): void {
     this.#numbers.splice(0, this.#begun);
     this.#begun = 0;
-    this.#sums.fill(0);
   }
 
-  /** Adds the sums of each pixel to those of the state, and gives the numbers of the shots that were counted. */
-  addTo(state: ProductState): readonly number[] {
-    for (const [k, name] of products.entries()) {
-      const [into, from] = [state[name], this.#sums.subarray(k * this.#padded, (k + 1) * this.#padded)];
-      for (let i = 0; i < into.length; i++) into[i] = (into[i] ?? 0) + (from[i] ?? 0);
-    }
+  /** Of the shots that have been added since the last {@link ProductSums.clear}. */
+  get numbers(): readonly number[] {
     return this.#numbers.slice(0, this.#begun);
-  }
-
-  /** The kernel takes two pixels at a time; what it reads after the last dark goes to sums that nobody reads. */
-  get #padded(): number {
-    return this.#pixels + (this.#pixels % 2);
   }
 }

@@ -8,6 +8,7 @@ import {
   mean,
   memoryOf,
   minMax,
+  normalised,
   PartialResult,
   type Reducer,
   resultsOf,
@@ -121,6 +122,14 @@ describe("accumulate", () => {
     expect(memoryOf([frame, frame], { spread: variance(), adu: histogram() })).toBe(
       2 * (pixels * 24 + 8 + 601 * 8 + 3 * 8),
     );
+  });
+
+  it("has the sums of normalised images once, in its state", () => {
+    const frame = { detId: "A", rows: 1024, columns: 512, type: "uint16" } as const;
+    const reducers = { image: normalised({ equipId: "i0", reference: 1 }) };
+    const state = memoryOf([frame], reducers);
+    expect(state).toBeGreaterThanOrEqual(40 * 1024 * 512);
+    expect(memoryOf([frame], reducers, { depth: 1 })).toBeLessThan(1.6 * state);
   });
 
   it("does not change what it was loaded from, unless that is given away", async () => {
