@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import ssl
+import sys
 import threading
 import time
 from typing import Any, Dict, Iterator, List, Optional, Tuple
@@ -17,8 +18,39 @@ _IDLE_S = 4.0
 _TIMEOUT_S = 120.0
 # A stream is heard every 10 s even when it has no item.
 _SILENCE_S = 30.0
-# Seconds before each further try. Before the server has answered once, an address is taken to be wrong sooner.
+# Seconds before each further try.
 _PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0)
+# Seconds from the first failure to the last try: a server that is started again is back by then, also on a computer
+# that has much to do. Before the server has answered once, an address is taken to be wrong sooner.
+_PATIENCE_S = 60.0
+_FIRST_PATIENCE_S = 1.0
+# Seconds after which whoever waits is told.
+_TOLD_AFTER_S = 1.0
+
+
+class _Waits:
+    """The waits of one request after failures."""
+
+    def __init__(self) -> None:
+        self._failures = 0
+        self._since = 0.0
+        self._is_told = False
+
+    def wait(self, error: Unreachable, patience_s: float) -> bool:
+        """Waits before the next try; False, at once, when there is to be none."""
+        now = time.monotonic()
+        if self._failures == 0:
+            self._since = now
+        pause = error.details.get("retryAfterMs", 0) / 1000 or _PAUSES[min(self._failures, len(_PAUSES) - 1)]
+        self._failures += 1
+        left = self._since + patience_s - now
+        if pause > left:
+            return False
+        if not self._is_told and now - self._since >= _TOLD_AFTER_S:
+            self._is_told = True
+            print(f"{error.message} Waits for the server: it is asked again for up to {left:.0f} s.", file=sys.stderr)
+        time.sleep(pause)
+        return True
 
 
 class HttpClient:
@@ -39,14 +71,13 @@ class HttpClient:
 
     def call(self, method: str, value: Dict[str, Any], key: Optional[str] = None, timeout_s: float = _TIMEOUT_S) -> Any:
         """The answer to one request. With a `key`, what changes something is done once however often it is sent."""
-        for pause in self._tries():
+        waits = _Waits()
+        while True:
             try:
                 return self._call(method, value, key, timeout_s)
             except Unreachable as error:
-                if pause is None or error.code == "TIMEOUT":
+                if error.code == "TIMEOUT" or not waits.wait(error, _PATIENCE_S if self._answered else _FIRST_PATIENCE_S):
                     raise
-                time.sleep(error.details.get("retryAfterMs", 0) / 1000 or pause)
-        raise AssertionError
 
     def stream(self, method: str, value: Dict[str, Any], timeout_s: Optional[float] = None) -> Iterator[Any]:
         """The items of a stream; closing the iterator ends it. `timeout_s`: longest wait for an item."""
@@ -70,11 +101,6 @@ class HttpClient:
                 self._keep(connection)
             else:
                 connection.close()
-
-    def _tries(self) -> Iterator[Optional[float]]:
-        """The pause after each try; None after the last."""
-        yield from _PAUSES if self._answered else _PAUSES[:2]
-        yield None
 
     def _call(self, method: str, value: Dict[str, Any], key: Optional[str], timeout_s: float) -> Any:
         connection, response = self._send("call", method, value, key, timeout_s)

@@ -43,6 +43,10 @@ itWithGateway("the same through the gateway, whose dbpy, stpy and olpy are these
   expect(count).toBeGreaterThan(20);
 });
 
+itWithPython("a server that is started again is waited for", async () => {
+  expect(await runUnittest("waits", {})).toBe(1);
+});
+
 itWithPython("every call of dbpy, stpy, olpy, ippy, ctdapy_xfel answers as scripts rely on", async () => {
   expect(await runUnittest("test_conformance", { SACLA_URL: await readSim() })).toBeGreaterThan(20);
 });
