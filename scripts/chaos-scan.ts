@@ -136,7 +136,6 @@ class Program {
     if (child.connected) child.send("go");
     const isAsleep = await Promise.race([this.#closed.then(() => false), asleep.then(() => true)]);
     clearTimeout(timer);
-    // What it had said already was on its way.
     if (this.#how === "failed" && child.signalCode === "SIGKILL") this.#how = "killed";
     return { how: isAsleep && this.#how === "failed" ? "asleep" : this.#how, rows, out: this.#out, doing };
   }

@@ -14,7 +14,7 @@ export function collectAtOnce(): void {
 /**
  * Takes it back in the process that has the control. What others read goes through it as well, and all in one go is
  * 20 ms of its thread, longer where the threads that help have to wait for a processor: so long a stop would wait. In
- * steps it waits for 6 ms, at twice the processor time, which is 3 ms for a shot of an octal detector.
+ * steps it waits for 6 ms. That takes 3 ms more of processor time for a shot of an octal detector.
  */
 export function collectInSteps(): void {
   if (hasZeromq()) setFlagsFromString("--incremental-marking");

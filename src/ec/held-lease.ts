@@ -57,6 +57,7 @@ export class HeldLease {
 
   /** Fires when the lease is lost; its reason is the LEASE_LOST. */
   get signal(): AbortSignal {
+    this.#lookAtTime();
     return this.#lostSignal.signal;
   }
 
@@ -74,15 +75,7 @@ export class HeldLease {
 
   /** @throws LEASE_LOST */
   check(): void {
-    if (this.#lost === undefined && this.#releasing === undefined && performance.now() >= this.#goodUntil) {
-      this.#lose(
-        new SaclaError(
-          "LEASE_LOST",
-          `The lease of beamline ${this.bl} could not be renewed for ${this.#ttlMs} ms; ` +
-            "whoever keeps it stops what moved under it.",
-        ),
-      );
-    }
+    this.#lookAtTime();
     if (this.#lost !== undefined) throw this.#lost;
     if (this.#releasing !== undefined)
       throw new SaclaError("LEASE_LOST", `The lease of beamline ${this.bl} was given back.`);
@@ -127,12 +120,7 @@ export class HeldLease {
     const askedAt = performance.now();
     const left = Math.ceil(this.#goodUntil - askedAt);
     try {
-      if (left <= 0)
-        throw new SaclaError(
-          "LEASE_LOST",
-          `The lease of beamline ${this.bl} could not be renewed for ${this.#ttlMs} ms; ` +
-            "whoever keeps it stops what moved under it.",
-        );
+      if (left <= 0) throw this.#notRenewed();
       await this.endpoint.call("lease.renew", { bl: this.bl, lease }, { timeoutMs: left });
       this.#goodUntil = askedAt + this.#ttlMs;
     } catch (error) {
@@ -148,6 +136,19 @@ export class HeldLease {
       }
     }
     if (this.#releasing === undefined) this.#beatLater();
+  }
+
+  /** A program that stood still must know at once, before it does anything else. */
+  #lookAtTime(): void {
+    if (performance.now() >= this.#goodUntil) this.#lose(this.#notRenewed());
+  }
+
+  #notRenewed(): SaclaError {
+    return new SaclaError(
+      "LEASE_LOST",
+      `The lease of beamline ${this.bl} could not be renewed for ${this.#ttlMs} ms; ` +
+        "whoever keeps it stops what moved under it.",
+    );
   }
 
   #lose(error: SaclaError): void {

@@ -62,8 +62,8 @@ export interface RetryPolicy {
    */
   readonly seed?: number | undefined;
   /**
-   * Told when a request has had no success for a second: why, and how long it is asked again. Once until something is
-   * answered.
+   * Told when a request has had no success for a second: why, and how long it is asked again. Told again only after
+   * something has been answered.
    * @default nobody
    */
   readonly onWait?: ((text: string) => void) | undefined;
