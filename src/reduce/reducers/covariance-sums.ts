@@ -27,7 +27,8 @@ export const covarianceSums = [
   "fourLower",
 ] as const;
 
-export type CovarianceState = Readonly<Record<(typeof covarianceSums)[number], Float64Array>>;
+/** And sums of what is not of a pixel, which begin with the shots that were taken in and those left out. */
+export type CovarianceState = Readonly<Record<(typeof covarianceSums)[number] | "upper", Float64Array>>;
 
 // Multiples of 2^20 and of 2^−12, up to a sum of 2^73; multiples of 2^16 and of 2^−16, up to 2^69. 4 million shots.
 const [FOUR, FOUR_REST] = [1.5 * 2 ** 72, 1.5 * 2 ** 40];
@@ -115,6 +116,7 @@ export class CovarianceSums implements OwnAccumulator {
   readonly #numbers: number[] = [];
   #begun = 0;
   #images = 0;
+  #batches = 0;
   #kernel: ReduceKernel | undefined;
   #levels: Uint16Array = new Uint16Array();
   #factors: Float64Array = new Float64Array();
@@ -154,13 +156,17 @@ export class CovarianceSums implements OwnAccumulator {
   begin(images: number): void {
     this.#begun += images;
     this.#images = images;
+    this.#batches++;
   }
 
   accumulate(piece: PixelSlice): void {
     for (const state of this.#states) {
       const { first, length } = piece;
-      for (const [k, name] of covarianceSums.entries())
-        this.#tile.set(state[name].subarray(first, first + length), k * SPAN);
+      // To read memory that was never written makes the system map it twice.
+      if (this.#batches === 1 && state.upper[0] === 0 && state.upper[1] === 0) this.#tile.fill(0);
+      else
+        for (const [k, name] of covarianceSums.entries())
+          this.#tile.set(state[name].subarray(first, first + length), k * SPAN);
       for (let k = 0; k < piece.images; k += GROUP) this.#addGroup(piece, k);
       for (const [k, name] of covarianceSums.entries())
         state[name].set(this.#tile.subarray(k * SPAN, k * SPAN + length), first);

@@ -134,9 +134,9 @@ export function covariance(options: CovarianceOptions): Reducer<Covariance> {
       const found = eachPixel(state, signal, isLast === true);
       if (spread < LEAST_SPREAD) found.correlation.fill(NaN);
       if (spread < LEAST_FOR_ERROR) found.error.fill(NaN);
-      const unknown = dark?.some(Number.isNaN) === true ? dark : [];
-      for (let i = 0; i < unknown.length; i++)
-        if (Number.isNaN(unknown[i])) found.covariance[i] = found.error[i] = found.correlation[i] = NaN;
+      if (dark !== undefined)
+        for (let i = 0; i < dark.length; i++)
+          if (Number.isNaN(dark[i])) found.covariance[i] = found.error[i] = found.correlation[i] = NaN;
       const image = (data: Float64Array): PreciseImage => ndarray(data, [rows, columns]);
       return {
         covariance: image(found.covariance),

@@ -203,12 +203,12 @@ function nearMiddle(values: Float64Array): [near: Float64Array, before: number] 
   const most = sample[Math.ceil(SAMPLE / 2 + off)] ?? NaN;
   let [near, before] = [0, 0];
   for (let i = 0; i < length; i++) {
+    // Without a branch, which the processor could not foresee.
     const value = values[i] ?? NaN;
-    if (value < least) before++;
-    else if (value <= most) {
-      values[i] = values[near] ?? NaN;
-      values[near++] = value;
-    }
+    values[i] = values[near] ?? NaN;
+    values[near] = value;
+    before += Number(value < least);
+    near += Number(value >= least) & Number(value <= most);
   }
   const half = length >> 1;
   return before < half && half < before + near ? [values.subarray(0, near), before] : [values, 0];
