@@ -219,12 +219,15 @@ export class EdgeSolver {
     const { root } = this.#model;
     const { values } = this.#now;
     const [raw, byPosition, bySigma] = this.#raw;
-    values.set(this.clean);
+    const { clean } = this;
+    for (let x = 0; x < this.#bins; x++) values[x] = ((clean[x] ?? 0) - 1) * (root[x] ?? 0);
     for (const edge of others) {
       fillEdge(edge.at, this.#shapeOf(edge), raw, byPosition, bySigma);
-      for (let x = 0; x < this.#bins; x++) values[x] = (values[x] ?? 0) / (1 - edge.depth * (raw[x] ?? 0));
+      for (let x = 0; x < this.#bins; x++) {
+        const r = root[x] ?? 0;
+        values[x] = ((values[x] ?? 0) + r) / (1 - edge.depth * (raw[x] ?? 0)) - r;
+      }
     }
-    for (let x = 0; x < this.#bins; x++) values[x] = ((values[x] ?? 0) - 1) * (root[x] ?? 0);
     this.#take(this.#now);
   }
 

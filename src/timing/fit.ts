@@ -263,8 +263,11 @@ export class EdgeFitter {
     smooth(lost, this.#slopeKernel, this.#work);
     const values = this.#work;
     const slope = (x: number): number => (values[x + 1] ?? 0) - (values[x - 1] ?? 0);
-    let best = this.#first;
-    for (let x = this.#first; x <= this.#last; x++) if (slope(x) > slope(best)) best = x;
+    let [best, top] = [this.#first, -Infinity];
+    for (let x = this.#first; x <= this.#last; x++) {
+      const here = slope(x);
+      if (here > top) [best, top] = [x, here];
+    }
     const [a, b, c] = [slope(best - 1), slope(best), slope(best + 1)];
     const bend = a - 2 * b + c;
     return bend < 0 ? best + (0.5 * (a - c)) / bend : best;

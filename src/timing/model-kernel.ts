@@ -36,8 +36,8 @@ interface Memory {
   owner: object | undefined;
 }
 
-/** One for all, because learning makes many models one after the other, and a memory of WebAssembly is dear. */
-let shared: Memory | undefined;
+/** One for each length, because learning makes many models one after the other, and a memory of WebAssembly is dear. */
+const memories = new Map<number, Memory>();
 
 /** Vectors of the drift of one model. */
 export class DriftVectors {
@@ -105,17 +105,19 @@ export function smooth(values: Float64Array, weights: Float64Array, out: Float64
 
 function memoryFor(bins: number, count: number, reach: number): Memory {
   const length = 4 * Math.ceil(bins / 4);
-  if (shared !== undefined && shared.length === length && shared.most >= count && shared.reach >= reach) return shared;
-  const most = Math.max(count, MOST_VECTORS);
-  const far = Math.max(reach, MOST_REACH);
+  const known = memories.get(length);
+  if (known !== undefined && known.most >= count && known.reach >= reach) return known;
+  const most = Math.max(count, known?.most ?? MOST_VECTORS);
+  const far = Math.max(reach, known?.reach ?? MOST_REACH);
   const pieces = [most * length, length + 2 * far, most, far + 1, length];
   const arena = new Arena(Arena.bytesFor(pieces.map((size) => 8 * size)));
   const kernel = instantiateKernel(kernelBinary, arena.memory);
   if (!isVectorKernel(kernel))
     throw new SaclaError("INTERNAL", "src/timing/kernel-binary.ts is not of kernels/timing.ts. Run npm run kernels.");
   const [vectors, values, factors, weights, out] = pieces.map((size) => arena.float64(size));
-  shared = { kernel, length, most, reach: far, vectors, values, factors, weights, out, owner: undefined } as Memory;
-  return shared;
+  const made = { kernel, length, most, reach: far, vectors, values, factors, weights, out, owner: undefined } as Memory;
+  memories.set(length, made);
+  return made;
 }
 
 /** Room that is made at once: of a drift, and of a smoothing. */

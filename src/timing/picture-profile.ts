@@ -47,8 +47,10 @@ export class PictureProfiler {
     const { layout, weights } = profiler;
     const { bands, bins, bin } = layout;
     const size = rowsOf(layout) * layout.shape[1];
-    const across = 8 * Math.ceil((bin * bins) / 8);
-    const arena = new Arena(Arena.bytesFor([2 * size, bands, 8 * bands * bins, 4 * across, 8 * bins]));
+    // Room for the bin that goes with an odd last one.
+    const even = bins + (bins & 1);
+    const across = 8 * Math.ceil((bin * even) / 8);
+    const arena = new Arena(Arena.bytesFor([2 * size, bands, 8 * (bands * bins + 1), 4 * across, 8 * even]));
     const exports = instantiateKernel(kernelBinary, arena.memory);
     if (!isTimingKernel(exports))
       throw new SaclaError("INTERNAL", "src/timing/kernel-binary.ts is not of kernels/timing.ts. Run npm run kernels.");
@@ -59,9 +61,9 @@ export class PictureProfiler {
       wanted[band] = weight > 0 ? 1 : 0;
     });
     this.#wanted = wanted.byteOffset;
-    this.#scale = arena.float64(bands * bins);
+    this.#scale = arena.float64(bands * bins + 1);
     this.#sums = arena.allocate(4 * across);
-    this.#profile = arena.float64(bins);
+    this.#profile = arena.float64(even).subarray(0, bins);
     this.#norm = new Float64Array(bins);
     this.setBackground(profiler.background);
   }
