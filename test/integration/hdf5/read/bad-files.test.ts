@@ -57,6 +57,20 @@ describe("what is not an HDF5 file", () => {
   });
 });
 
+describe("one of several files that a driver of HDF5 reads as one", () => {
+  it.each([
+    ["NCSAfami", /is the first of a family of files, .*driver="family", memb_size=/],
+    ["NCSAmult", /is a part of a file that HDF5 has split, .*driver="split"/],
+  ])("%s: is refused with what to do", async (driver, message) => {
+    const bytes = readFileSync(fixture).subarray(0, 9000);
+    bytes.write(driver, 104, "latin1");
+    await expect(openArchive(written(bytes))).rejects.toMatchObject({
+      code: "FILE_DAMAGED",
+      message: expect.stringMatching(message),
+    });
+  });
+});
+
 describe("a truncated file", () => {
   it.each([8, 100, 2048, 400_000])("of %i bytes is damaged, and says so shortly", async (bytes) => {
     const error: unknown = await openArchive(written(readFileSync(fixture).subarray(0, bytes))).catch(
