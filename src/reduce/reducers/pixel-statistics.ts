@@ -47,7 +47,7 @@ export interface MeanAndVariance {
   readonly mean: PreciseImage;
   /** In squared units of the pixels. */
   readonly variance: PreciseImage;
-  /** Standard error of the mean, √(variance / count). */
+  /** Standard error of the mean, √(Σ(x − mean)² / (count − 1) / count) for any `ddof`; NaN for fewer than two shots. */
   readonly standardError: PreciseImage;
   /** Shots taken in. */
   readonly count: number;
@@ -101,7 +101,7 @@ export function variance(options: { readonly ddof?: number | undefined } = {}): 
         variance: image(spread),
         // Made when asked for: a dark has no use for it.
         get standardError() {
-          errors ??= image(rootsOf(spread, n));
+          errors ??= image(rootsOf(spread, n < 2 ? NaN : (n * (n - 1)) / (n - ddof)));
           return errors;
         },
         count: n,
@@ -110,10 +110,10 @@ export function variance(options: { readonly ddof?: number | undefined } = {}): 
   });
 }
 
-/** √(value / n) of each. */
-function rootsOf(values: Float64Array, n: number): Float64Array {
+/** √(value / by) of each. */
+function rootsOf(values: Float64Array, by: number): Float64Array {
   const roots = new Float64Array(values.length);
-  for (let i = 0; i < roots.length; i++) roots[i] = Math.sqrt((values[i] ?? NaN) / n);
+  for (let i = 0; i < roots.length; i++) roots[i] = Math.sqrt((values[i] ?? NaN) / by);
   return roots;
 }
 

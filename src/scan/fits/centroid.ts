@@ -1,6 +1,6 @@
 import { resolveOptions } from "../../core/options.ts";
 import type { FitOptions } from "./fit-points.ts";
-import { fitOptionChecks, noPeak } from "./fit-points.ts";
+import { fitOptionChecks, noPeak, placesIn } from "./fit-points.ts";
 import { fitPeak } from "./peak.ts";
 
 /** A centre of gravity with its error, one standard deviation. */
@@ -50,7 +50,7 @@ export function centroid(x: readonly number[], y: readonly number[], options: Fi
   }
   const [low, high] = [at[0] ?? NaN, at.at(-1) ?? NaN];
   if (!(centre - 2 * window >= low && centre + 2 * window <= high))
-    throw noPeak(`the points from ${low} to ${high} show only a part of it, near ${Number(centre.toPrecision(4))}`);
+    throw noPeak(`the points from ${low} to ${high} show only a part of it, near ${placesIn(low, high)(centre)}`);
   const { slope, lever } = moments(at, above, spans, centre, window);
   const square = lever.reduce((sum, each, i) => sum + (each * (errors[i] ?? NaN)) ** 2, 0);
   const byBackground = lever.reduce((sum, each) => sum + each, 0) * backgroundError;

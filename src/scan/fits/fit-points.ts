@@ -244,6 +244,13 @@ function spread(values: readonly number[]): number {
   return 1.4826 * (sorted[sorted.length >> 1] ?? 0);
 }
 
+/** Writes places so that four digits of the range between them show: a scan of 2 at 20 000 has 5 or more. */
+export function placesIn(low: number, high: number): (value: number) => string {
+  const most = Math.max(Math.abs(low), Math.abs(high));
+  const digits = 4 + Math.max(0, Math.floor(Math.log10(most / (high - low))));
+  return (value) => String(Number(value.toPrecision(Number.isFinite(digits) ? Math.min(15, digits) : 4)));
+}
+
 /** The error of a feature that is not there. */
 export function noPeak(why: string): SaclaError {
   return new SaclaError("NO_PEAK", `There is no peak to go to: ${why}.`, { details: { why } });

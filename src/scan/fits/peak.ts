@@ -1,5 +1,5 @@
 import { oneOf, optional, resolveOptions } from "../../core/options.ts";
-import { type FitOptions, type FitQuality, findFeature, fitOptionChecks, noPeak } from "./fit-points.ts";
+import { type FitOptions, type FitQuality, findFeature, fitOptionChecks, noPeak, placesIn } from "./fit-points.ts";
 import type { CurveModel, FitPoints, ShapeSearch } from "./least-squares.ts";
 import { type PeakShape, peakShapes, profiles } from "./peak-shapes.ts";
 
@@ -130,13 +130,14 @@ function checkPeak(fit: PeakFit, { x }: FitPoints): void {
   const { centre, fwhm, height, heightError, centreError, fwhmError } = fit;
   const [low, high] = [Math.min(...x), Math.max(...x)];
   const digits = (value: number): string => String(Number(value.toPrecision(4)));
+  const place = placesIn(low, high);
   if (!(centre >= low && centre <= high))
-    throw noPeak(`it would be at ${digits(centre)}, outside the points from ${digits(low)} to ${digits(high)}`);
+    throw noPeak(`it would be at ${place(centre)}, outside the points from ${place(low)} to ${place(high)}`);
   const step = typicalStep(x);
   if (!(fwhm >= step))
     throw noPeak(`it would be ${digits(fwhm)} wide, less than the step of ${digits(step)}: scan in finer steps`);
   if (!(Math.abs(height) >= 3 * heightError))
     throw noPeak(`its height ${digits(height)} is less than three times its error ${digits(heightError)}`);
   if (!(centreError <= (high - low) / 4 && fwhmError <= 2 * (high - low)))
-    throw noPeak(`its place ${digits(centre)} ± ${digits(centreError)} is not known well enough`);
+    throw noPeak(`its place ${place(centre)} ± ${digits(centreError)} is not known well enough`);
 }

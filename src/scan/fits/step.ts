@@ -1,6 +1,6 @@
 import { oneOf, optional, resolveOptions } from "../../core/options.ts";
 import { normalCdf } from "../../core/special-functions.ts";
-import { type FitOptions, type FitQuality, findFeature, fitOptionChecks, noStep } from "./fit-points.ts";
+import { type FitOptions, type FitQuality, findFeature, fitOptionChecks, noStep, placesIn } from "./fit-points.ts";
 import type { CurveModel, FitPoints, ShapeSearch } from "./least-squares.ts";
 import { typicalStep } from "./peak.ts";
 
@@ -123,13 +123,14 @@ export function checkEdge(
 ): void {
   const [low, high] = [Math.min(...x), Math.max(...x)];
   const digits = (value: number): string => value.toPrecision(3);
+  const place = placesIn(low, high);
   if (!(centre > low && centre < high))
-    throw noStep(`it would be at ${digits(centre)}, outside the points from ${digits(low)} to ${digits(high)}`);
+    throw noStep(`it would be at ${place(centre)}, outside the points from ${place(low)} to ${place(high)}`);
   if (!(width < (high - low) / 2))
-    throw noStep(`what changes does so over more than the points from ${digits(low)} to ${digits(high)}`);
+    throw noStep(`what changes does so over more than the points from ${place(low)} to ${place(high)}`);
   if (Math.abs(height) < 3 * heightError)
     throw noStep(`its height ${digits(height)} is less than three times its error ${digits(heightError)}`);
   // Of a step between two points nothing changes with its centre and width.
   if (x.filter((at) => Math.abs(at - centre) < 3 * width).length < 2 || width < typicalStep(x) / 10)
-    throw noStep(`it is sharper than the points are apart near ${digits(centre)}; scan there in finer steps`);
+    throw noStep(`it is sharper than the points are apart near ${place(centre)}; scan there in finer steps`);
 }

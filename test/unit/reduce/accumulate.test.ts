@@ -111,7 +111,10 @@ describe("accumulate", () => {
     ]);
     // Made when asked for, once.
     expect(Object.getOwnPropertyDescriptor(spread["A"], "standardError")?.get).toBeTypeOf("function");
-    expect(spread["A"]?.standardError.get(0, 2)).toBeCloseTo(Math.sqrt((3000 ** 2 - 1) / 12 / 3000), 12);
+    expect(spread["A"]?.standardError.get(0, 2)).toBeCloseTo(Math.sqrt((3000 ** 2 - 1) / 12 / 2999), 12);
+    // The scatter of one shot is not known.
+    const one = resultsOf(await accumulate(shotsOf(images.slice(0, 1), "uint16"), reducers()));
+    expect(one.spread["A"]?.standardError.get(0, 2)).toBeNaN();
     expect(spread["A"]?.standardError).toBe(spread["A"]?.standardError);
   });
 

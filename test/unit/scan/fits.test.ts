@@ -190,6 +190,9 @@ describe("scans that are none", () => {
     // Just outside the last point.
     const outside = x.map((each) => 50 + 60 * bell((each - 10.6) / 4) + Math.sin(7 * each));
     expect(() => fitPeak(x, outside, { errors })).toThrow(/outside the points from -10 to 10/);
+    // Of a short scan far from 0 as many digits as tell its points apart.
+    const far = x.map((at) => 20_000 + 0.01 * at);
+    expect(() => fitPeak(far, outside, { errors })).toThrow(/at 20000\.\d+, outside the points from 19999\.9 to 20000\.1/);
   });
 });
 
