@@ -192,7 +192,9 @@ describe("scans that are none", () => {
     expect(() => fitPeak(x, outside, { errors })).toThrow(/outside the points from -10 to 10/);
     // Of a short scan far from 0 as many digits as tell its points apart.
     const far = x.map((at) => 20_000 + 0.01 * at);
-    expect(() => fitPeak(far, outside, { errors })).toThrow(/at 20000\.\d+, outside the points from 19999\.9 to 20000\.1/);
+    expect(() => fitPeak(far, outside, { errors })).toThrow(
+      /at 20000\.\d+, outside the points from 19999\.9 to 20000\.1/,
+    );
   });
 });
 
