@@ -43,8 +43,10 @@ const kinds: Record<string, TimingImageOptions> = {
 /** Strong edges, and a finder that has learnt from them. */
 let learnt: { readonly images: readonly TimingImage[]; readonly finder: EdgeFinder } | undefined;
 function learn(): NonNullable<typeof learnt> {
-  const images = learnt?.images ?? timingImages({ seed: 7, shots: 40, depth: [0.2, 0.3] });
-  learnt ??= { images, finder: EdgeFinder.learn(images) };
+  if (learnt === undefined) {
+    const images = timingImages({ seed: 7, shots: 40, depth: [0.2, 0.3] });
+    learnt = { images, finder: EdgeFinder.learn(images) };
+  }
   return learnt;
 }
 
