@@ -3,6 +3,7 @@ import ndarray from "ndarray";
 import { describe, expect, it } from "vitest";
 import { asImage, newPixels, type Pixels, type PixelType } from "../../../src/core/ndarray.ts";
 import type { Shot } from "../../../src/core/shots.ts";
+import { BATCH } from "../../../src/reduce/engine/kernel.ts";
 import {
   accumulate,
   byClass,
@@ -374,16 +375,16 @@ describe("shots from memory", () => {
   it("leave the account right when the work is stopped on the way", async () => {
     const stop = new AbortController();
     const into = new PartialResult(reducers());
-    const shots = stacked([...images, ...images, ...images], "uint16", true);
+    const many = Array.from({ length: 8 }, () => images).flat();
+    const shots = stacked(many, "uint16", true);
     const onProgress = (done: number): void => {
       if (done === 6) stop.abort();
     };
     await expect(accumulate(shots, reducers(), { signal: stop.signal, onProgress }, into)).rejects.toMatchObject({
       code: "ABORTED",
     });
-    expect(into.ledger).toEqual({ asked: 8, used: 8, dropped: [] });
-    const first = [...images, ...images].slice(0, 8);
-    expect(difference(resultsOf(into), await reduce(shotsOf(first), plain()))).toBeUndefined();
+    expect(into.ledger).toEqual({ asked: BATCH, used: BATCH, dropped: [] });
+    expect(difference(resultsOf(into), await reduce(shotsOf(many.slice(0, BATCH)), plain()))).toBeUndefined();
   });
 
   it("refuses what does not fit", async () => {
