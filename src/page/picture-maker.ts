@@ -25,6 +25,8 @@ export interface CutPicture {
 
 /** Curves need not be as new as the picture: those of a shot so little older will do. */
 const NUMBERS_MS = 1000;
+/** And where the computer is busy: so many times as long as they took. */
+const NUMBERS_SHARE = 10;
 /** Who does not ask for a later picture has got this one by then. */
 const GOT_MS = 250;
 /** Axes whose newest curves are remembered. */
@@ -44,7 +46,7 @@ export class PictureMaker {
   readonly #got: Promise<void>;
   #tellGot: () => void = () => {};
   /** The newest curves of each axis, of this picture or of one before, and when they were begun. */
-  readonly #newest: Map<string, { readonly at: number; readonly numbers: Numbers }>;
+  readonly #newest: Map<string, { readonly at: number; readonly tookMs: number; readonly numbers: Numbers }>;
 
   /**
    * @param before - the picture before this one, of the same detector, whose curves may still do; its memory is used,
@@ -92,7 +94,7 @@ export class PictureMaker {
 
   #newestNumbers(profile: Look["profile"]): Numbers | null {
     const newest = this.#newest.get(JSON.stringify(profile));
-    const isOld = newest === undefined || this.#began - newest.at > NUMBERS_MS;
+    const isOld = newest === undefined || this.#began - newest.at > Math.max(NUMBERS_MS, NUMBERS_SHARE * newest.tookMs);
     if (isOld && !this.#detector.isReadyFor(profile))
       void this.#sent().then(() => this.#detector.makeReadyFor(profile));
     // A failure is told to who waits for it.
@@ -114,10 +116,11 @@ export class PictureMaker {
 
   async #makeNumbers(key: string, profile: Look["profile"]): Promise<Numbers> {
     await this.#sent();
+    const began = performance.now();
     const shot = { tag: this.tag, images: this.#images };
     const numbers = { ...(await this.#detector.numbers(shot, profile)), tag: this.tag };
     if (this.#newest.size >= KEPT_AXES) this.#newest.clear();
-    this.#newest.set(key, { at: this.#began, numbers });
+    this.#newest.set(key, { at: this.#began, tookMs: performance.now() - began, numbers });
     return numbers;
   }
 
