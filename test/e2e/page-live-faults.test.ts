@@ -80,6 +80,17 @@ describe("live pictures that end, and the keyboard", () => {
     await page.close();
   });
 
+  itInBrowser("leaves most of a phone to the picture, and nothing beyond its edge", async () => {
+    const page = await browser.newPage({ viewport: { width: 390, height: 844 } });
+    await page.goto(`${sim.address}/#/runs?run=1519981&det=MPCCD-1N0-M06-002`);
+    const canvas = page.locator(".picture canvas[data-engine]");
+    await canvas.waitFor({ timeout: WAIT_MS });
+    expect((await canvas.boundingBox())?.width).toBeGreaterThan(270);
+    expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(390);
+    expect(await faultsOf(page, "phone")).toEqual([]);
+    await page.close();
+  });
+
   itInBrowser("is reached by keys alone: panels, the list of keys, a zoomed picture, a rectangle", async () => {
     const { page, faults } = await openPage(browser, sim.address, "runs?run=1519981&det=MPCCD-1N0-M06-002");
     await page.getByText(/· raw/).first().waitFor({ timeout: WAIT_MS });

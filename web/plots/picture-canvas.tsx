@@ -83,6 +83,7 @@ const Plot = memo(function Plot({ rows, columns, canvas, place, beam, rings, roi
   return (
     <VisCanvas
       aspect="equal"
+      showAxes={!isNarrow()}
       abscissaConfig={{
         visDomain: useMemo(() => [0, columns], [columns]),
         label: "column / pixel",
@@ -123,6 +124,11 @@ const Plot = memo(function Plot({ rows, columns, canvas, place, beam, rings, roi
     </VisCanvas>
   );
 });
+
+/** On a phone the axes would take half of the room. */
+function isNarrow(): boolean {
+  return matchMedia("(max-width: 600px)").matches;
+}
 
 function Pointer({ onPoint }: Pick<Props, "onPoint">) {
   useCanvasEvent("pointermove", ({ dataPt, sourceEvent }) => {
