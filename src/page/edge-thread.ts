@@ -4,7 +4,8 @@ import { parentPort, workerData } from "node:worker_threads";
 import { SaclaError } from "../core/errors.ts";
 import { asImage } from "../core/ndarray.ts";
 import type { Shot } from "../core/shots.ts";
-import { EdgeFinder, findEdges, learnEdges } from "../timing/index.ts";
+import { EdgeFinder } from "../timing/edge-finder.ts";
+import { findEdges, learnEdges } from "../timing/shot-edges.ts";
 import { toWireError } from "../transport/codec.ts";
 import type { EdgeAnswer, EdgeOrder, EdgeTask } from "./edge-worker.ts";
 
