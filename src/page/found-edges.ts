@@ -1,7 +1,6 @@
 import { sleep } from "../core/async.ts";
-import { isSaclaError, SaclaError, toSaclaError } from "../core/errors.ts";
+import { isSaclaError, toSaclaError } from "../core/errors.ts";
 import { counted } from "../core/show.ts";
-import { monitorOf } from "../db/beam-monitor.ts";
 import type { Run } from "../db/index.ts";
 import { type TmaFinder, type TmaRow, xraysBySignal } from "../timing/index.ts";
 import { EdgeWorker } from "./edge-worker.ts";
@@ -18,6 +17,9 @@ const LEARN_FROM = 60;
 /** Charge of BM1 from which on there were X-rays, as `sacla tma create` has it. */
 const LEAST_CHARGE = 1e-10;
 
+/** What a run lacks it does not get later. */
+const lacking = new Set(["NO_LASER_ONLY", "NO_SHOTS", "NO_EDGES", "UNKNOWN_DETECTOR", "UNKNOWN_SIGNAL", "UNKNOWN_RUN"]);
+
 /** Edges that the product's own finder finds on images, of live shots or of a run: as long as somebody looks. */
 export class FoundEdges {
   readonly #source: PageSource;
@@ -31,6 +33,7 @@ export class FoundEdges {
   #askedAt = 0;
   #isDone = false;
   #loop: Promise<void> | undefined;
+  #worker: EdgeWorker | undefined;
 
   constructor(source: PageSource, of: { bl: number; run: number | null; camera: string }, tma: TmaFinder | null) {
     this.#source = source;
@@ -65,29 +68,39 @@ export class FoundEdges {
       }, AGAIN_MS);
       const either = AbortSignal.any([unwatched.signal, signal]);
       const { run } = this.#of;
-      const worker = new EdgeWorker({ finder: this.#tma?.finder ?? null, learnsFirst: run !== null && !this.#tma });
       try {
-        await (run === null ? this.#findLive(worker, either) : this.#findStored(worker, run, either));
+        await (run === null ? this.#findLive(either) : this.#findStored(run, either));
         this.#error = null;
       } catch (error) {
         if (isSaclaError(error, "ABORTED")) continue;
-        this.#error = toSaclaError(error).message;
-        // What a run does not have it does not get later.
-        if (run !== null) this.#isDone = true;
+        const { code, message } = toSaclaError(error);
+        this.#error = message;
+        this.#isDone = run !== null && lacking.has(code);
         await sleep(AGAIN_MS, signal).catch(() => {});
       } finally {
         clearInterval(timer);
-        worker.close();
+        this.#worker?.close();
+        this.#worker = undefined;
       }
     }
   }
 
-  async #findLive(worker: EdgeWorker, signal: AbortSignal): Promise<void> {
+  /** Begun when there is an image. */
+  #begun(): EdgeWorker {
+    this.#worker ??= new EdgeWorker({
+      finder: this.#tma?.finder ?? null,
+      learnsFirst: this.#of.run !== null && this.#tma === null,
+    });
+    return this.#worker;
+  }
+
+  async #findLive(signal: AbortSignal): Promise<void> {
     const { bl, camera } = this.#of;
-    const xraysBy = this.#tma?.xrays ?? `xfel_bl_${bl}_tc_bm_1_pd/charge`;
+    const xraysBy = this.#tma?.xrays ?? chargeOf(bl);
     const hasXrays = xraysBySignal(xraysBy, this.#tma?.least ?? LEAST_CHARGE);
     const options = { bl, detectors: [camera], signals: [xraysBy], signal } as const;
     const learntFrom = { on: 0, off: 0 };
+    let hasLearnt = this.#tma !== null;
     for await (const shot of this.#source.live.shots({ ...options, policy: "newest", missing: "partial" })) {
       const began = performance.now();
       const image = shot.images[camera];
@@ -95,11 +108,10 @@ export class FoundEdges {
       // A value that is late says nothing; one that is missing says that there was no pulse.
       if (image === undefined || ("reason" in value && value.reason === "late")) continue;
       const xrays = hasXrays(shot);
-      const found = await worker.take(shot.tag, xrays, image);
+      const found = await this.#begun().take(shot.tag, xrays, image);
       this.#error = null;
-      if (xrays && found?.edge === undefined) learntFrom.on++;
-      else if (found?.edge === undefined) learntFrom.off++;
-      const hasLearnt = this.#tma !== null || this.#rows.length > 0 || found?.edge !== undefined;
+      hasLearnt ||= found?.edge !== undefined;
+      learntFrom[xrays ? "on" : "off"]++;
       if (hasLearnt && found !== undefined) this.#rows.push(rowOf(found));
       if (this.#rows.length > 2 * KEPT) this.#rows.splice(0, this.#rows.length - KEPT);
       const { on, off } = learntFrom;
@@ -108,54 +120,53 @@ export class FoundEdges {
     }
   }
 
-  async #findStored(worker: EdgeWorker, number: number, signal: AbortSignal): Promise<void> {
+  async #findStored(number: number, signal: AbortSignal): Promise<void> {
     const { bl, camera } = this.#of;
-    const run = await this.#source.db.run(bl, number, { signal });
-    const tags = [...(await run.tags({ detector: camera, signal }))];
-    const isOn = await this.#xraysOf(run, tags, signal);
-    this.#total = tags.length;
-    if (this.#tma === null) await this.#learn(worker, run, tags, isOn, signal);
-    this.#state = "finding";
-    const left = tags.slice(this.#rows.length);
-    for await (const shot of this.#source.st.shots({
-      run,
-      detectors: [camera],
-      tags: left,
-      missing: "partial",
-      signal,
-    })) {
-      const image = shot.images[camera];
-      const found = image && (await worker.take(shot.tag, isOn(shot.tag), image));
-      this.#rows.push(found === undefined ? noEdge(shot.tag) : rowOf(found));
+    for (let isFirst = true; !this.#isDone; isFirst = false) {
+      const run = await this.#source.db.run(bl, number, { signal });
+      const tags = [...(await run.tags({ detector: camera, signal }))];
+      const isOn = await this.#xraysOf(run, tags, signal);
+      this.#total = tags.length;
+      if (isFirst && this.#tma === null) await this.#learn(run, tags, isOn, signal);
+      this.#state = "finding";
+      const last = this.#rows.at(-1)?.tag ?? -1;
+      const options = { run, detectors: [camera], tags: tags.filter((tag) => tag > last), signal } as const;
+      for await (const { tag, images } of this.#source.st.shots({ ...options, missing: "partial" })) {
+        const image = images[camera];
+        const found = image && (await this.#begun().take(tag, isOn(tag), image));
+        this.#rows.push(found === undefined ? noEdge(tag) : rowOf(found));
+      }
+      this.#state = "";
+      // A run that still runs has more shots later.
+      this.#isDone = run.status === 0;
+      if (!this.#isDone) await sleep(AGAIN_MS, signal);
     }
-    this.#state = "";
-    // A run that still runs has more shots later.
-    this.#isDone = run.status === 0;
-    if (!this.#isDone) await sleep(AGAIN_MS, signal);
   }
 
-  async #learn(worker: EdgeWorker, run: Run, tags: number[], isOn: (tag: number) => boolean, signal: AbortSignal) {
+  async #learn(run: Run, tags: number[], isOn: (tag: number) => boolean, signal: AbortSignal) {
     const { camera } = this.#of;
     const [on, off] = [tags.filter(isOn), tags.filter((tag) => !isOn(tag))].map((kind) => evenly(kind, LEARN_FROM));
     const chosen = [...(on ?? []), ...(off ?? [])].sort((a, b) => a - b);
     let taken = 0;
     for await (const { tag, images } of this.#source.st.shots({ run, detectors: [camera], tags: chosen, signal })) {
       const image = images[camera];
-      if (image !== undefined) await worker.take(tag, isOn(tag), image);
+      if (image !== undefined) await this.#begun().take(tag, isOn(tag), image);
       this.#state = `learning from ${++taken} of ${counted(chosen.length, "shot")}`;
     }
-    await worker.learn();
+    await this.#begun().learn();
   }
 
-  /** Whether X-rays came at a shot. @throws UNKNOWN_SIGNAL */
+  /** Whether X-rays came at a shot, by the same signal as `sacla tma create`. @throws UNKNOWN_SIGNAL */
   async #xraysOf(run: Run, tags: readonly number[], signal: AbortSignal): Promise<(tag: number) => boolean> {
-    const by = this.#tma?.xrays ?? (await monitorOf(run, signal));
-    if (by === null) throw new SaclaError("UNKNOWN_SIGNAL", `Run ${run.number} has no beam monitor to tell X-rays by.`);
-    const column = await run.column(by, tags, { signal });
+    const column = await run.column(this.#tma?.xrays ?? chargeOf(run.bl), tags, { signal });
     const least = this.#tma?.least ?? LEAST_CHARGE;
     const on = new Set([...column.tags].filter((_, i) => (column.values[i] ?? NaN) >= least));
     return (tag) => on.has(tag);
   }
+}
+
+function chargeOf(bl: number): string {
+  return `xfel_bl_${bl}_tc_bm_1_pd/charge`;
 }
 
 function rowOf({ tag, xrays, edge }: { tag: number; xrays: boolean; edge: TmaEdge | undefined }): TmaRow {
