@@ -32,7 +32,7 @@ export const ColourBar = memo(function ColourBar({
   const text = scale === "log" ? logTickText : tickText;
   const shown = all.map((tick, i) => ({ ...tick, text: text(tick.value, i, all) })).filter((tick) => tick.text !== "");
   return (
-    <div className="colour-bar" role="img" aria-label={`colours from ${tickText(low)} to ${tickText(high)}`}>
+    <div className="colour-bar" role="img" aria-label={`colour bar from ${tickText(low)} to ${tickText(high)}`}>
       <div style={{ backgroundImage: background }} />
       {shown.filter(isApart).map((tick) => (
         <span key={tick.value} style={{ bottom: `${100 * tick.place}%` }}>
