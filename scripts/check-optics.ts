@@ -14,6 +14,7 @@ import {
 import { Facility } from "../src/index.ts";
 import { ChannelCut, SplitDelay } from "../src/optics/index.ts";
 import {
+  alignSplitDelay,
   type Beamline,
   controlBeamline,
   Engine,
@@ -31,7 +32,10 @@ import { inProcess } from "../src/transport/index.ts";
 const experiment = await Experiment.load(new URL("../examples/optics.json", import.meta.url).pathname);
 const { splitDelay } = experiment.optics;
 if (splitDelay === undefined) throw new Error("the example experiment has no split-delay optics");
-const { monitors, visibility: _, correction: __, ...definition } = splitDelay;
+const { monitors, visibility, correlation, position, correction: _, ...definition } = splitDelay;
+if (visibility === undefined || correlation === undefined || position === undefined)
+  throw new Error("the example experiment does not name the signals of the alignment");
+const alignment = { monitors, visibility, correlation, position };
 const optics = new SplitDelay(definition);
 const learntAt = "2026-11-29T12:00:00+09:00";
 const signals = [
@@ -78,12 +82,52 @@ async function trueDelayPs({ beamline, truth }: Bench): Promise<number> {
   return (2 * Math.sin(theta) * (gaps - 10 - 2 * (hidden["gapZeroMm"] ?? NaN))) / 0.299792458;
 }
 
+/** What the alignment leaves: truth of photon energy, place and delay of one branch against the other. */
+async function alignedOf(bench: Bench, engine: Engine): Promise<{ aligned: SplitDelay; found: Found[] }> {
+  const { beamline, truth } = bench;
+  const options = { optics, photonEnergyEv: 10_000, ...alignment, shots: 10, shutter: "xrays", learntAt };
+  const { result } = await engine.run(alignSplitDelay(options));
+  if (result?.isDone !== true) throw new Error(`not aligned: ${JSON.stringify(result?.steps)}`);
+  const hidden = truth.device(3, "split-delay");
+  const at = await beamline.where(optics.axisNames);
+  const gaps = [at["sdo_br1_gap"] ?? NaN, at["sdo_br2_gap"] ?? NaN] as const;
+  // What each crystal really is off, µrad, and how far the delay branch is beside the other, µm: as in the simulator.
+  const real = (name: string, i?: 0 | 1): number => {
+    const deg = (at[`sdo_${name}`] ?? NaN) - (hidden[`${name}Zero`] ?? NaN) * DEG_PER_PULSE;
+    const tilt = i === undefined ? 0 : (hidden[`${name}TiltUradPerMm`] ?? NaN) * (gaps[i] - 5);
+    return deg * (Math.PI / 180) * 1e6 + tilt;
+  };
+  const [bs, br1, br2, bm, cc1, cc2] = [
+    real("bs"),
+    real("br1", 0),
+    real("br2", 1),
+    real("bm"),
+    real("cc1"),
+    real("cc2"),
+  ];
+  const beside =
+    2000 * Math.cos(bs * 1e-6) * (gaps[0] - gaps[1] - (hidden["gapDifferenceMm"] ?? NaN)) + 2 * (bs - br1 - br2 + bm);
+  const errorOf = (name: string): number => result.steps.find(({ step }) => step.startsWith(name))?.error ?? NaN;
+  const what = "alignment";
+  const found = [
+    { what: `${what}: photon energies`, unit: "µrad", off: (cc1 + cc2) / 2 - (bs + br1 + br2 + bm) / 4, bar: 4 },
+    { what: `${what}: places`, unit: "µm", off: beside, bar: 15 },
+    { what: `${what}: delay 0`, unit: "fs", off: 1000 * (await trueDelayPs(bench)), bar: 1 },
+  ];
+  const errors = [errorOf("sdo_cc1 and"), errorOf("place"), 1000 * errorOf("delay 0 by vis")];
+  return {
+    aligned: optics.with(result.correction),
+    found: found.map((each, i) => ({ ...each, error: errors[i] ?? NaN })),
+  };
+}
+
 async function splitDelayOf(bench: Bench): Promise<readonly Found[]> {
   const { beamline, truth } = bench;
   const engine = new Engine(beamline);
   await engine.run(plan("in", {}, () => move({ sdo_height: 5 })));
+  const { aligned, found } = await alignedOf(bench, engine);
   const learn = learnSplitDelay({
-    optics,
+    optics: aligned,
     photonEnergyEv: 10_000,
     delaysPs: [-1, 5],
     monitors,
@@ -94,7 +138,6 @@ async function splitDelayOf(bench: Bench): Promise<readonly Found[]> {
     learntAt,
   });
   const learnt = optics.with((await engine.run(learn)).result);
-  const found: Found[] = [];
   const hidden = truth.device(3, "split-delay");
   const degOf = (urad: number): number => (urad * 1e-6 * 180) / Math.PI;
   for (const delayPs of [-0.5, 4]) {

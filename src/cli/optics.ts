@@ -55,7 +55,7 @@ export async function splitDelayOf(
   isMade = false,
 ) {
   const { experiment, found } = opticsPart(session, "splitDelay");
-  const { correction: named, monitors, visibility, ...definition } = found;
+  const { correction: named, monitors, visibility, correlation, position, ...definition } = found;
   const beside = named === undefined || isAbsolute(named) ? named : join(dirname(options.experiment ?? ""), named);
   const file = options.correction === false ? undefined : (options.correction ?? beside);
   const stored =
@@ -63,5 +63,5 @@ export async function splitDelayOf(
       ? asSplitDelayCorrection(await readJsonFile("The correction", file))
       : undefined;
   const optics = new SplitDelay({ ...definition, ...defined({ correction: stored }) });
-  return { experiment, optics, file, monitors, visibility };
+  return { experiment, optics, file, monitors, visibility, correlation, position };
 }

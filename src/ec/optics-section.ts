@@ -49,6 +49,8 @@ export const opticsSection = v.strictObject({
       correction: v.optional(text),
       monitors: v.optional(v.record(v.string(), monitor), {}),
       visibility: v.optional(text),
+      correlation: v.optional(text),
+      position: v.optional(v.strictObject({ signalName: text, branch: text })),
     }),
   ),
 });

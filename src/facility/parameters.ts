@@ -104,6 +104,13 @@ export const splitDelayParameters = {
   tiltUradPerMm: 1.5,
   /** The gap at which both branches are equally long, from nominal, rms: 13 fs at 10 keV. */
   gapZeroMm: 0.003,
+  /** By how much the gaps of BR1 and BR2 differ where the delay branch comes back on the axis of the other, rms. */
+  gapDifferenceMm: 0.02,
+  /** From the merger to the position monitor, which stands where both halves meet. */
+  leverM: 1,
+  /** Size of each half there, rms, and noise of the monitor with the pointing of a shot. */
+  beamUm: 30,
+  positionNoiseUm: 5,
   floorCharge: 1e-13,
   /** Both halves interfere while they overlap within the coherence that the bandwidth of the crystals leaves, rms. */
   coherencePs: 0.0035,

@@ -38,6 +38,7 @@ export {
   learnSplitDelayCorrection,
   type SplitDelayCorrection,
   type SplitDelayPoint,
+  withAlignment,
   withZeroDelay,
   type ZeroDelay,
 } from "./split-delay-correction.ts";

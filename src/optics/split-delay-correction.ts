@@ -125,6 +125,46 @@ export function withZeroDelay(
 }
 
 /**
+ * The correction of split-delay optics after axes were moved by so much from where it had them at delay 0.
+ * @param changes - by the names of the axes, degrees or mm, with their errors
+ * @throws BAD_ARGUMENT when an error is not above 0
+ */
+export function withAlignment(
+  optics: {
+    readonly axes: { readonly br1Gap: string; readonly br2Gap: string };
+    readonly channelGapMm: number;
+    readonly correction: SplitDelayCorrection | undefined;
+  },
+  changes: Readonly<Record<string, { readonly change: number; readonly error: number }>>,
+  learnt: { readonly photonEnergyEv: number; readonly learntAt: string },
+): SplitDelayCorrection {
+  const { axes, channelGapMm, correction } = optics;
+  const gapMm = [channelGapMm, channelGapMm] as const;
+  const known = correction ?? { kind: "split-delay-correction", gapMm, axes: {}, gapZeroMm: {}, ...learnt };
+  const [angles, gaps] = [{ ...known.axes }, { ...known.gapZeroMm }];
+  for (const [axis, { change, error }] of Object.entries(changes)) {
+    if (!(error > 0)) throw badArgument(`error of ${axis}`, error, "above 0");
+    if (axis === axes.br1Gap || axis === axes.br2Gap) {
+      gaps[axis] = { offset: (gaps[axis]?.offset ?? 0) + change, error };
+      continue;
+    }
+    const { coefficients, covariance, reducedChiSquare } = angles[axis] ?? none;
+    const [[variance = 0, ...mixed] = [], ...rows] = covariance;
+    // What was known of the constant term alone is replaced.
+    const all = (mixed.length === 0 ? 0 : variance) + error ** 2;
+    const [constant = 0, ...others] = coefficients;
+    angles[axis] = {
+      coefficients: [constant + change, ...others],
+      covariance: [[all, ...mixed], ...rows],
+      reducedChiSquare,
+    };
+  }
+  return { ...known, ...learnt, axes: angles, gapZeroMm: gaps };
+}
+
+const none: AxisCorrection = { coefficients: [], covariance: [], reducedChiSquare: NaN };
+
+/**
  * How far each axis has to stand from where the geometry says, with the error of that.
  * @param beyond - what to do outside of the gaps that were learnt. @default "refuse"
  * @throws BAD_ARGUMENT outside of them

@@ -81,6 +81,13 @@ export {
 } from "./messages/messages.ts";
 export { type AdaptiveOptions, adaptiveScan } from "./plans/adaptive.ts";
 export {
+  type AlignmentStep,
+  type AlignSplitDelayOptions,
+  alignSplitDelay,
+  alignSplitDelayPath,
+  type SplitDelayAlignment,
+} from "./plans/align-split-delay.ts";
+export {
   type DelaySweeps,
   type DelaySweepsOptions,
   delaySweeps,

@@ -1,4 +1,5 @@
 import { hash, Random } from "../../core/random.ts";
+import type { MissingReason } from "../../core/syncdb.ts";
 import { splitDelayGeometry } from "../../optics/index.ts";
 import { axis, setting } from "../control/devices.ts";
 import type { DevicesAt, SimulatedDevice } from "../control/simulated-device.ts";
@@ -40,6 +41,7 @@ const monitors = ["br1", "br2", "bm", "cc1", "cc2"] as const;
 const monitorId = (name: (typeof monitors)[number]): string => `xfel_bl_3_st_1_sdo_${name}_pd/charge`;
 const visibilityId = "xfel_bl_3_st_1_sdo_visibility/ratio";
 const correlationId = "xfel_bl_3_st_1_sdo_correlation/ratio";
+const positionId = "xfel_bl_3_st_1_sdo_position/x";
 const spikes = hash("split-delay spectrum");
 const noise = hash("split-delay monitors");
 
@@ -52,6 +54,7 @@ export const splitDelay: SimulatedDevice = {
   signals: [
     ...monitors.map((name) => ({ equipId: monitorId(name), unit: "C" })),
     ...[visibilityId, correlationId].map((equipId) => ({ equipId, unit: "" })),
+    { equipId: positionId, unit: "um" },
   ],
   behavior(seed) {
     const hidden = hiddenOf(new Random(hash(seed, "split-delay", 3)));
@@ -74,8 +77,10 @@ export const splitDelay: SimulatedDevice = {
         const place = at.load(height.name);
         if (!pulses.hasXrays(shot) || place < parameters.inFrom || place > parameters.inTo) return "not-converged";
         const state = stateOf(at, hidden);
-        const shares = sharesOf(state, pulses.photonEnergyEv(shot), pulses.draws(shot.key, spikes, shot.tag));
+        const draws = pulses.draws(shot.key, spikes, shot.tag);
+        const shares = sharesOf(state, pulses.photonEnergyEv(shot), draws, equipId === visibilityId);
         const random = pulses.draws(shot.key, noise ^ hash(equipId), shot.tag);
+        if (equipId === positionId) return position(state, shares, random);
         if (equipId === visibilityId) return visibility(state, shares, random);
         if (equipId === correlationId) return correlation(state, shares, random);
         const name = monitors.find((each) => monitorId(each) === equipId) ?? "bm";
@@ -92,6 +97,7 @@ interface Hidden {
   /** How BR1 and BR2 turn on their way, µrad per mm. */
   readonly tiltUradPerMm: readonly [number, number];
   readonly gapZeroMm: number;
+  readonly gapDifferenceMm: number;
   /** Part of the light in the delay branch. */
   readonly delayPart: number;
   readonly truth: Readonly<Record<string, number>>;
@@ -105,80 +111,108 @@ function hiddenOf(random: Random): Hidden {
   ] as const;
   const gapZeroMm = parameters.gapZeroMm * random.normal();
   const delayPart = 0.4 + 0.2 * random.uniform();
+  const gapDifferenceMm = parameters.gapDifferenceMm * random.normal();
   const zeros = Object.fromEntries(crystals.map((name, i) => [`${name.toLowerCase()}Zero`, zeroPulse[i] ?? NaN]));
   const [tilt1 = NaN, tilt2 = NaN] = tiltUradPerMm;
   return {
     zeroPulse,
     tiltUradPerMm,
     gapZeroMm,
+    gapDifferenceMm,
     delayPart,
-    truth: { ...zeros, br1TiltUradPerMm: tilt1, br2TiltUradPerMm: tilt2, gapZeroMm, delayPart },
+    truth: { ...zeros, br1TiltUradPerMm: tilt1, br2TiltUradPerMm: tilt2, gapZeroMm, gapDifferenceMm, delayPart },
   };
 }
 
 interface State {
   readonly bands: Readonly<Record<"bs" | "br1" | "br2" | "bm" | "cc1" | "cc2", ReflectedBand>>;
   readonly delayPs: number;
+  /** How far the delay branch is beside the other where both meet, µm. */
+  readonly besideUm: number;
   readonly delayPart: number;
   readonly fixedPart: number;
 }
 
 /** What the crystals reflect where they are, and how much later the delay branch comes. */
-function stateOf(at: DevicesAt, { zeroPulse, tiltUradPerMm, gapZeroMm, delayPart }: Hidden): State {
+function stateOf(at: DevicesAt, hidden: Hidden): State {
+  const { zeroPulse, tiltUradPerMm, gapZeroMm, gapDifferenceMm, delayPart } = hidden;
   const [gap1 = NaN, gap2 = NaN] = gaps.map(({ name }) => at.load(name) * parameters.mmPerPulse);
   const tilts = [
     0,
     tiltUradPerMm[0] * (gap1 - parameters.channelGapMm),
     tiltUradPerMm[1] * (gap2 - parameters.channelGapMm),
   ];
-  const bands = angles.map(({ name }, i) => {
+  const stand = angles.map(({ name }, i) => {
     const pulse = at.load(name) - (zeroPulse[i] ?? 0);
-    const angleDeg = pulse * parameters.degPerPulse + ((tilts[i] ?? 0) * 1e-6 * 180) / Math.PI;
+    return pulse * parameters.degPerPulse + ((tilts[i] ?? 0) * 1e-6 * 180) / Math.PI;
+  });
+  const bands = stand.map((angleDeg, i) => {
     const ev = reflectedEv(angleDeg, [2, 2, 0]);
     return { ev, halfEv: (parameters.plateauWidth * ev) / 2, reflections: i < 4 ? 1 : 2 };
   });
   const none: ReflectedBand = { ev: 0, halfEv: 1, reflections: 1 };
   const [bs = none, br1 = none, br2 = none, bm = none, cc1 = none, cc2 = none] = bands;
   const psPerMm = bs.ev === 0 ? NaN : splitDelayGeometry(bs.ev, [2, 2, 0], { refraction: true }).psPerMm;
+  const [bsDeg = NaN, br1Deg = NaN, br2Deg = NaN, bmDeg = NaN] = stand;
+  // BS and BM turn the beam one way, BR1 and BR2 the other; parallel crystals leave its direction as it was.
+  const turnedUrad = ((2 * Math.PI) / 180) * 1e6 * (bsDeg - br1Deg - br2Deg + bmDeg);
+  const shiftUm = 2000 * Math.cos((bsDeg * Math.PI) / 180) * (gap1 - gap2 - gapDifferenceMm);
   const open = at.value(branches.name);
   return {
     bands: { bs, br1, br2, bm, cc1, cc2 },
     delayPs: ((gap1 + gap2) / 2 - parameters.channelGapMm - gapZeroMm) * psPerMm,
+    besideUm: shiftUm + parameters.leverM * turnedUrad,
     delayPart: open === "fixed" ? 0 : delayPart,
     fixedPart: open === "delay" ? 0 : 1 - delayPart,
   };
 }
 
-/** Shares of the light behind BR1, BR2 and BM, CC1 and CC2. */
-function sharesOf({ bands, delayPart, fixedPart }: State, centreEv: number, random: Random) {
+/**
+ * Shares of the light behind BR1, BR2 and BM, CC1 and CC2.
+ * @param interferes - also what both branches have in common
+ */
+function sharesOf({ bands, delayPart, fixedPart }: State, centreEv: number, random: Random, interferes = false) {
   const { bs, br1, br2, bm, cc1, cc2 } = bands;
   const chains = [[bs, br1], [bs, br1, br2], [bs, br1, br2, bm], [cc1], [cc1, cc2]];
-  const [one = 0, two = 0, three = 0, first = 0, second = 0] = spectralShares(centreEv, bs.ev, chains, random);
+  // The light that interferes is that of both amplitudes: the roots of what each branch reflects.
+  if (interferes) chains.push(Object.values(bands).map((band) => ({ ...band, reflections: band.reflections / 2 })));
+  const found = spectralShares(centreEv, bs.ev, chains, random);
+  const [one = 0, two = 0, three = 0, first = 0, second = 0, common = 0] = found;
   return {
     br1: delayPart * one,
     br2: delayPart * two,
     bm: delayPart * three,
     cc1: fixedPart * first,
     cc2: fixedPart * second,
+    common: Math.sqrt(delayPart * fixedPart) * common,
   };
 }
 
-type Shares = Readonly<Record<"bm" | "cc2", number>>;
+type Shares = Readonly<Record<"bm" | "cc2" | "common", number>>;
 
-/** Visibility of the speckle where both halves meet: they interfere while they come together. */
-function visibility({ delayPs }: State, { bm, cc2 }: Shares, random: Random): number {
+/** How much both halves lie on each other: the overlap of two Gaussian beams. */
+const spatialOverlap = ({ besideUm }: State): number => Math.exp(-((besideUm / (2 * parameters.beamUm)) ** 2));
+
+/** Visibility of the speckle where both halves meet: they interfere where place, time and photon energy are one. */
+function visibility(state: State, { bm, cc2, common }: Shares, random: Random): number {
   const { coherencePs, visibilityTop, visibilityFloor, visibilityNoise } = parameters;
   const both = bm + cc2;
-  const balance = both > 0 ? (2 * Math.sqrt(bm * cc2)) / both : 0;
-  const overlap = Math.exp(-0.5 * (delayPs / coherencePs) ** 2);
+  const balance = both > 0 ? (2 * common) / both : 0;
+  const overlap = Math.exp(-0.5 * (state.delayPs / coherencePs) ** 2) * spatialOverlap(state);
   return visibilityFloor + visibilityTop * balance * overlap + visibilityNoise * random.normal();
 }
 
 /** What one half leaves in a sample for the other, over the time in which the sample answers. */
-function correlation({ delayPs }: State, { bm, cc2 }: Shares, random: Random): number {
+function correlation(state: State, { bm, cc2 }: Shares, random: Random): number {
   const { correlationPs, visibilityFloor, visibilityNoise } = parameters;
   const both = bm + cc2;
   const balance = both > 0 ? (4 * bm * cc2) / (both * both) : 0;
-  const overlap = Math.exp(-0.5 * (delayPs / correlationPs) ** 2);
+  const overlap = Math.exp(-0.5 * (state.delayPs / correlationPs) ** 2) * spatialOverlap(state);
   return visibilityFloor + balance * overlap + visibilityNoise * random.normal();
+}
+
+/** Where the light is on the position monitor, µm: that of both branches by their intensity. */
+function position({ besideUm }: State, { bm, cc2 }: Shares, random: Random): number | MissingReason {
+  const both = bm + cc2;
+  return both > 1e-6 ? (besideUm * bm) / both + parameters.positionNoiseUm * random.normal() : "not-converged";
 }

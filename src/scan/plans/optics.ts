@@ -133,8 +133,13 @@ export function learnSplitDelay(options: LearnSplitDelayOptions): Plan<SplitDela
   if (delaysPs.length === 0) throw badArgument("delaysPs", delaysPs, "at least one");
   const { shots, shutter, settleSeconds, giveUp } = rest;
   const half = (halfUrad * 1e-6 * 180) / Math.PI;
-  // From the geometry alone: what is found replaces what was learnt before, but for the zero of the delay.
-  const bare = optics.with(undefined);
+  // What is found replaces what was learnt before, but for the zero of the delay and crystals that are not rocked, such
+  // as CC1, which was brought to the photon energy of the other branch. A series is of its own gaps, and is dropped.
+  const before = Object.entries(optics.correction?.axes ?? {});
+  const kept = Object.fromEntries(
+    before.filter(([axis, { coefficients }]) => coefficients.length === 1 && monitors[axis] === undefined),
+  );
+  const bare = optics.with(optics.correction && { ...optics.correction, axes: kept, gapZeroMm: {} });
   const names = optics.axisNames;
   function* steps(): PlanSteps<SplitDelayCorrection> {
     const learnt: SplitDelayPoint[] = [];
@@ -158,7 +163,7 @@ export function learnSplitDelay(options: LearnSplitDelayOptions): Plan<SplitDela
       learnt.push({ gapMm: bare.gapMm({ delayPs, photonEnergyEv }), offsets: found });
     }
     const correction = learnSplitDelayCorrection({ photonEnergyEv, points: learnt, learntAt, degree });
-    return { ...correction, gapZeroMm: optics.correction?.gapZeroMm ?? {} };
+    return { ...correction, axes: { ...kept, ...correction.axes }, gapZeroMm: optics.correction?.gapZeroMm ?? {} };
   }
   const settings = { ...rest, photonEnergyEv, delaysPs, monitors, learntAt, halfUrad, points };
   return plan("learn-split-delay", settings, () => orReturn(names, steps()), { adaptive: true });

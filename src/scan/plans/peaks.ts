@@ -192,7 +192,7 @@ export function errorsOf({ errors, errorFreedom }: Curve): Pick<FitOptions, "err
   return errorFreedom > 0 ? { errors, errorFreedom } : {};
 }
 
-function checkInside(centre: number, error: number, from: number, to: number): void {
+export function checkInside(centre: number, error: number, from: number, to: number): void {
   const [low, high] = [Math.min(from, to), Math.max(from, to)];
   if (!(centre >= low && centre <= high))
     throw noPeak(`it would be at ${centre.toPrecision(6)}, outside the scanned ${low} to ${high}`);

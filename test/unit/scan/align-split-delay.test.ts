@@ -1,0 +1,189 @@
+import { describe, expect, it } from "vitest";
+import { Random } from "../../../src/core/random.ts";
+import { SplitDelay } from "../../../src/optics/index.ts";
+import {
+  type AlignSplitDelayOptions,
+  alignSplitDelay,
+  alignSplitDelayPath,
+  dryRun,
+  Engine,
+  learnSplitDelay,
+  type VirtualDevicesOptions,
+  type VirtualShot,
+  virtualBeamline,
+} from "../../../src/scan/index.ts";
+
+const crystals = ["bs", "br1", "br2", "bm", "cc1", "cc2"] as const;
+const optics = new SplitDelay({
+  channelGapMm: 5,
+  axes: { bs: "bs", br1: "br1", br2: "br2", bm: "bm", cc1: "cc1", cc2: "cc2", br1Gap: "gap1", br2Gap: "gap2" },
+});
+const photonEnergyEv = 10_000;
+const { angleDeg, psPerMm, lateralMmPerMm } = optics.geometry(photonEnergyEv);
+const monitors = Object.fromEntries(
+  ["br1", "br2", "bm", "cc2"].map((axis) => [axis, { signalName: `at_${axis}`, normaliseBy: "i0" }]),
+);
+const options: AlignSplitDelayOptions = {
+  optics,
+  photonEnergyEv,
+  monitors,
+  position: { signalName: "place", branch: "branch" },
+  correlation: "correlation",
+  visibility: "visibility",
+  shots: 5,
+  points: 31,
+  learntAt: "now",
+};
+
+interface Hidden {
+  readonly urad: Readonly<Record<string, number>>;
+  readonly delayPs: number;
+  readonly besideUm: number;
+}
+
+function hiddenOf(seed: number): Hidden {
+  const random = new Random(seed);
+  const urad = Object.fromEntries(crystals.map((name) => [name, 15 * random.normal()]));
+  return { urad, delayPs: 0.02 * random.normal(), besideUm: 30 * random.normal() };
+}
+
+/** Where things really are: a model of its own, all peaks Gaussian. */
+function truthOf({ urad, delayPs, besideUm }: Hidden, at: (axis: string) => number) {
+  const off = (name: string): number => ((at(name) - angleDeg) * Math.PI * 1e6) / 180 - (urad[name] ?? NaN);
+  return {
+    off,
+    delayPs: ((at("gap1") + at("gap2")) / 2 - 5) * psPerMm - delayPs,
+    besideUm: 1000 * lateralMmPerMm * (at("gap1") - at("gap2")) - besideUm,
+  };
+}
+
+function benchOf(hidden: Hidden, signals: VirtualDevicesOptions["signals"] = {}): VirtualDevicesOptions {
+  const peak = (x: number, rms: number): number => Math.exp(-0.5 * (x / rms) ** 2);
+  const of = (value: (truth: ReturnType<typeof truthOf>, shot: VirtualShot) => number, noise: number) => {
+    return (shot: VirtualShot): number => value(truthOf(hidden, shot.at), shot) + noise * shot.random.normal();
+  };
+  const rocked = (name: string, to: string) => [`at_${name}`, of(({ off }) => peak(off(name) - off(to), 10), 0.02)];
+  const axis = { limits: { from: 0, to: 60 }, speed: 10 };
+  return {
+    axes: Object.fromEntries(
+      optics.axisNames.map((name) => [name, { ...axis, start: name.includes("gap") ? 5 : angleDeg }]),
+    ),
+    settings: { branch: "both" },
+    signals: {
+      ...Object.fromEntries([rocked("br1", "bs"), rocked("br2", "bs"), rocked("bm", "bs"), rocked("cc2", "cc1")]),
+      place: of(({ besideUm }, { setting }) => (setting("branch") === "delay" ? besideUm : 0), 3),
+      correlation: of(({ delayPs }) => peak(delayPs, 0.025), 0.05),
+      visibility: of(({ delayPs, besideUm, off }) => {
+        const energies = off("cc1") / 2 + off("cc2") / 2 - off("bs");
+        return 0.05 + 0.6 * peak(delayPs, 0.0035) * peak(energies, 8) * peak(besideUm, 40);
+      }, 0.05),
+      ...signals,
+    },
+  };
+}
+
+describe("alignSplitDelay", () => {
+  it("finds what is off with errors that hold, and the correction stands where the axes do", async () => {
+    let [within, all] = [0, 0];
+    for (let seed = 1; seed <= 6; seed++) {
+      const hidden = hiddenOf(seed);
+      const beamline = virtualBeamline(benchOf(hidden));
+      const { result } = await new Engine(beamline).run(alignSplitDelay(options));
+      expect(result?.isDone, JSON.stringify(result?.steps)).toBe(true);
+      const { off, delayPs, besideUm } = truthOf(hidden, (axis) => beamline.devices.at(axis));
+      const errorOf = (name: string): number => result?.steps.find(({ step }) => step.startsWith(name))?.error ?? NaN;
+      const found = [
+        [off("br1") - off("bs"), errorOf("br1")],
+        [off("cc2") - off("cc1"), errorOf("cc2")],
+        [off("cc1") / 2 + off("cc2") / 2 - off("bs"), errorOf("cc1 and")],
+        [delayPs, errorOf("delay 0 by visibility")],
+        [besideUm, errorOf("place")],
+      ] as const;
+      for (const [value, error] of found) if (Math.abs(value) <= 3 * error) within++;
+      all += found.length;
+      expect(Math.abs(delayPs)).toBeLessThan(0.001);
+      const again = optics.with(result?.correction).positions({ delayPs: 0, photonEnergyEv });
+      for (const [axis, place] of Object.entries(again)) expect(place).toBeCloseTo(beamline.devices.at(axis), 9);
+    }
+    expect(within / all).toBeGreaterThan(0.93);
+  });
+
+  it("moves nothing that stands right within three errors", async () => {
+    const hidden = { urad: Object.fromEntries(crystals.map((name) => [name, 0])), delayPs: 0, besideUm: 0 };
+    const beamline = virtualBeamline({ ...benchOf(hidden), seed: 5 });
+    const { result } = await new Engine(beamline).run(alignSplitDelay(options));
+    expect(result?.steps.map(({ outcome }) => outcome)).toEqual(Array(8).fill("stayed"));
+    expect(beamline.devices.at("br1")).toBe(angleDeg);
+    expect(beamline.devices.at("gap1")).toBe(5);
+  });
+
+  it("ends at the last step that was verified when one shows no peak, or gets worse", async () => {
+    const hidden = hiddenOf(3);
+    const noise = ({ random }: VirtualShot): number => 0.05 * random.normal();
+    const none = virtualBeamline(benchOf(hidden, { correlation: noise }));
+    const { result } = await new Engine(none).run(alignSplitDelay(options));
+    expect(result?.isDone).toBe(false);
+    expect(result?.steps.map(({ outcome }) => outcome).slice(4)).toEqual(["moved", "failed", "not-tried", "not-tried"]);
+    expect(result?.steps[5]?.why).toContain("no peak");
+    const { besideUm, off } = truthOf(hidden, (axis) => none.devices.at(axis));
+    expect(Math.abs(besideUm)).toBeLessThan(6);
+    expect(Math.abs(off("bm") - off("bs"))).toBeLessThan(5);
+    expect((none.devices.at("gap1") + none.devices.at("gap2")) / 2).toBeCloseTo(5, 9);
+
+    // A monitor that looks from the other side: the first move makes it worse.
+    const turned = ({ at, setting }: VirtualShot): number =>
+      setting("branch") === "delay" ? -truthOf(hidden, at).besideUm : 0;
+    const set: unknown[] = [];
+    const other = virtualBeamline(benchOf(hidden, { place: (shot) => turned(shot) + shot.random.normal() }), {
+      fault: (call) => void (call.kind === "set" && set.push(call.value)),
+    });
+    const end = await new Engine(other).run(alignSplitDelay(options));
+    expect(end.result?.steps[4]).toMatchObject({ outcome: "failed", why: expect.stringContaining("beside") });
+    expect([other.devices.at("gap1"), other.devices.at("gap2")]).toEqual([5, 5]);
+    expect(set.at(-1)).toBe("both");
+  });
+
+  it("puts the axes of the step back when it is stopped", async () => {
+    const beamline = virtualBeamline(benchOf(hiddenOf(4)));
+    let rows = 0;
+    const engine: Engine = new Engine(beamline, {
+      callbacks: [{ point: () => void (++rows === 50 && engine.abort()) }],
+    });
+    await engine.run(alignSplitDelay(options)).catch(() => {});
+    expect(rows).toBeGreaterThanOrEqual(50);
+    expect(beamline.devices.at("br2")).toBeCloseTo(angleDeg, 9);
+    expect(beamline.devices.at("br1")).not.toBe(angleDeg);
+  });
+
+  it("leaves CC1 at the photon energy of the other branch when the crystals are learnt again", async () => {
+    const hidden = hiddenOf(2);
+    const beamline = virtualBeamline(benchOf(hidden));
+    const { result } = await new Engine(beamline).run(alignSplitDelay(options));
+    const { halfUrad, points, shots, learntAt } = { ...options, halfUrad: 100 };
+    const signals = ["i0", ...Object.values(monitors).map(({ signalName }) => signalName)];
+    const again = {
+      optics: optics.with(result?.correction),
+      photonEnergyEv,
+      monitors,
+      delaysPs: [0, 1],
+      halfUrad,
+      points,
+    };
+    const learn = learnSplitDelay({ ...again, shots: { count: Number(shots), signals }, learntAt });
+    const learnt = await new Engine(beamline).run(learn);
+    expect(learnt.result?.axes["cc1"]).toEqual(result?.correction.axes["cc1"]);
+    const { off } = truthOf(hidden, (axis) => beamline.devices.at(axis));
+    expect(Math.abs(off("cc1") - off("bs"))).toBeLessThan(4);
+  });
+
+  it("tells beforehand where it would go", () => {
+    const { points, violations } = dryRun(alignSplitDelayPath(options), { devices: benchOf(hiddenOf(1)) });
+    // Seven scans, each with a point before and one after, and both branches twice.
+    expect(points).toEqual({ from: 7 * 33 + 4, to: 7 * 33 + 4 });
+    expect(violations).toEqual([]);
+    const axes = benchOf(hiddenOf(1)).axes;
+    const near = { ...axes, bm: { limits: { from: 0, to: angleDeg }, speed: 1, start: angleDeg } };
+    const tight = dryRun(alignSplitDelayPath(options), { devices: { ...benchOf(hiddenOf(1)), axes: near } });
+    expect(tight.violations.join()).toContain("bm");
+  });
+});
