@@ -334,7 +334,7 @@ describe("resuming", () => {
     });
     await expect(resumeScan(path, drifting, virtualBeamline(bench))).rejects.toMatchObject({ code: "PLAN_CHANGED" });
     const again = Journal.open(path);
-    const stopped = new Engine(
+    const stopped: Engine = new Engine(
       replaced(virtualBeamline(bench), "prepare", async () => stopped.abort()),
       { journal: again },
     );
