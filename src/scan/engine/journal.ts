@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { errorCatalogue, SaclaError, show, toSaclaError } from "../../core/errors.ts";
 import { isRecord } from "../../core/guards.ts";
 import { AppendLog } from "../../files/index.ts";
+import { isWork } from "../messages/message-kinds.ts";
 import type { Message, MessageResult, Plan } from "../messages/messages.ts";
 
 /** What a journal knows of one message. */
@@ -70,6 +71,7 @@ export class Journal {
       const past = new Map<number, PastMessage>();
       let ended: string | undefined;
       for (const line of lines.slice(1)) ended = takeLine(past, line);
+      if (ended === undefined) forgetLostConnection(past);
       return new Journal(log, header, past, ended);
     } catch (error) {
       log.close();
@@ -202,6 +204,19 @@ function takeLine(past: Map<number, PastMessage>, line: unknown): string | undef
   else if (isRecord(failed)) past.set(n, { ...begun, newestRun: undefined, endedMs: t, failed: rebuilt(failed) });
   else past.set(n, begun);
   return undefined;
+}
+
+/**
+ * A process whose connection failed, and that died in its cleanup: the one that resumes has its own connection, and does
+ * anew what failed. When shots came after the failure, the plan had caught it and gone on.
+ */
+function forgetLostConnection(past: Map<number, PastMessage>): void {
+  let lost: number | undefined;
+  for (const [n, { did, failed }] of [...past].sort(([a], [b]) => b - a)) {
+    if (failed?.code === "UNREACHABLE") lost = n;
+    else if (isWork(JSON.parse(did) as Message)) break;
+  }
+  if (lost !== undefined) takeLine(past, { left: lost, why: "UNREACHABLE" });
 }
 
 function forgetAfter(past: Map<number, PastMessage>, n: number): void {

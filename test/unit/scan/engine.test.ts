@@ -382,6 +382,44 @@ describe("resuming", () => {
     expect(next.done).toEqual(["safe", "move x,2", "move x,3"]);
   });
 
+  it("does anew what failed with the connection of a process that died in its cleanup, unless the plan had gone on", async () => {
+    const path = file("lost-connection.journal");
+    const walk = plan("walk", {}, function* () {
+      for (const x of [1, 2, 3])
+        try {
+          yield* move({ x });
+        } finally {
+          yield* move({ x: 0 });
+        }
+    });
+    const text = (x: number): string => JSON.stringify({ kind: "move", to: { x } });
+    const [at0, unreachable] = [{ kind: "positions", at: { x: 0 } }, new SaclaError("UNREACHABLE", "Gone.")] as const;
+    const journal = Journal.create(path, walk);
+    [1, 0].forEach((x, n) => {
+      journal.intent(n, text(x), n);
+      journal.result(n, { kind: "positions", at: { x } }, n);
+    });
+    // Its cleanup did not reach the server either at first.
+    journal.intent(2, text(2), 2);
+    journal.failure(2, unreachable, 3);
+    journal.intent(3, text(0), 3);
+    journal.failure(3, unreachable, 4);
+    journal.close();
+    const next = watched();
+    expect(await resumeScan(path, walk, next.beamline)).toMatchObject({ outcome: "done" });
+    expect(next.done).toEqual(["safe", "move x,2", "move x,0", "move x,3", "move x,0"]);
+    const caught = file("caught.journal");
+    const gone = Journal.create(caught, walk);
+    gone.intent(0, text(1), 0);
+    gone.failure(0, unreachable, 1);
+    gone.intent(1, JSON.stringify({ kind: "shots", request: { count: 1 } }), 2);
+    gone.result(1, at0, 3);
+    gone.close();
+    const read = Journal.open(caught);
+    expect(read.past.get(0)).toHaveProperty("failed");
+    read.close();
+  });
+
   it("refuses another plan, and the same plan that goes another way", async () => {
     const path = file("changed.journal");
     const journal = Journal.create(path, five);
