@@ -12,6 +12,7 @@ import { saysSimulated } from "../transport/simulated.ts";
 import { withNames } from "../transport/wrappers/with-names.ts";
 import type { Io } from "./io.ts";
 import { keptSim } from "./kept-sim.ts";
+import { withExperimentFile } from "./missing-names.ts";
 import { NamesAtHand } from "./names-at-hand.ts";
 import { Progress } from "./progress.ts";
 import { KnownSettings, personOf, readSettings, type Settings } from "./settings.ts";
@@ -115,7 +116,9 @@ export function declare<O extends object, A extends readonly unknown[]>(
     // The prompt of the shell says it itself.
     const isQuiet = options.json === true || name === "shell" || io.held !== undefined;
     const said = isQuiet ? undefined : saySimulated(opened);
-    const result = await action(opened, options, args);
+    const result = await action(opened, options, args).catch((error: unknown) => {
+      throw withExperimentFile(error, options.experiment);
+    });
     await said;
     print(io, options.json === true, result);
   });

@@ -1,5 +1,6 @@
 import { isSaclaError, SaclaError, show, toSaclaError } from "../core/errors.ts";
 import { badArgument } from "../core/guards.ts";
+import { defined } from "../core/options.ts";
 import { oneLine } from "../core/printable.ts";
 import { counted } from "../core/show.ts";
 import { durationText } from "../core/time-text.ts";
@@ -28,6 +29,7 @@ import { type CommandResult, EXIT_INTERRUPTED, type Session } from "./command.ts
 import { change, view } from "./control.ts";
 import { checkFolder, type Io } from "./io.ts";
 import { LateDocuments } from "./late-documents.ts";
+import { couldBeOwn } from "./missing-names.ts";
 import { answerLines } from "./scan-answers.ts";
 import { beamLines, beamOptions } from "./scan-beam.ts";
 import { newJournal } from "./scan-journal.ts";
@@ -92,8 +94,10 @@ export function estimateText(run: DryRun, problems: readonly string[]): string {
   const range = ({ from, to }: EstimateRange, text: (value: number) => string): string =>
     text(from) === text(to) ? text(from) : `${text(from)} to ${text(to)}`;
   const whole = (value: number): string => String(Math.round(value));
+  // What a plan does after a fit is not known: nothing is measured here.
+  const isOpen = run.problem !== null && !problems.includes(run.problem);
   const rows = [
-    ["duration", range(run.seconds, durationText)],
+    ["duration", `${isOpen ? "at least " : ""}${range(run.seconds, durationText)}`],
     ["points", range(run.points, whole)],
     ["shots", range(run.shots, whole)],
     ["shutter openings", range(run.shutterCycles, whole)],
@@ -105,16 +109,31 @@ export function estimateText(run: DryRun, problems: readonly string[]): string {
   ].join("\n");
 }
 
-/** Shows what a plan would do, asks, runs it. @param resumes - a journal to go on with */
+/** What `times` parts take, of which the dry run of an adaptive plan has done the first. */
+function inAll(run: DryRun, times: number): DryRun {
+  const all = ({ from, to }: EstimateRange): EstimateRange => ({ from: times * from, to: times * to });
+  const [seconds, points, shots, shutterCycles] = [run.seconds, run.points, run.shots, run.shutterCycles].map(all);
+  return { ...run, ...defined({ seconds, points, shots, shutterCycles }) };
+}
+
+/**
+ * Shows what a plan would do, asks, runs it.
+ * @param resumes - a journal to go on with
+ * @param parts - equal parts of an adaptive plan, of which a dry run does the first
+ */
 export async function runPlan(
   session: Session,
   options: ScanningOptions,
   plan: Plan,
   context: Readonly<Record<string, unknown>>,
   resumes?: string,
+  parts = 1,
 ): Promise<CommandResult & { readonly table?: ScanTable; readonly units?: Readonly<Record<string, string>> }> {
+  // A shutter that is not there is told with the experiment file that is missing, not as a problem of the dry run.
+  const shutters = session.experiment === undefined ? [plan.settings["shutter"]].flat() : [];
+  for (const name of shutters) if (typeof name === "string" && couldBeOwn(name)) (await view(session)).shutter(name);
   // Of a scan that goes on, nobody knows here how much is done; its limits were checked when it began.
-  const run = resumes === undefined ? await estimatePlan(session, options, plan) : null;
+  const run = resumes === undefined ? inAll(await estimatePlan(session, options, plan), parts) : null;
   const problems = run === null ? [] : problemsOf(plan, run);
   const isPossible = problems.length === 0;
   const beam = run === null || !isPossible ? [] : await beamNow(session, options, plan);

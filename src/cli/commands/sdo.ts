@@ -218,9 +218,6 @@ function addLearn(group: Command, io: Io): void {
         learntAt: new Date().toISOString(),
         ...defined({ correction: options.correction }),
       };
-      const curves = delaysPs.length * Object.keys(monitors).length;
-      // A dry run has no peaks to go on from.
-      io.err(`${curves} rocking curves: what is told here is the first of them\n`);
       return await runLearn(session, options, settings, { command: "sdo learn", settings, ...contextOf(options) });
     },
   );
@@ -236,7 +233,9 @@ export async function runLearn(
 ): Promise<CommandResult> {
   const { optics, monitors, file } = await splitDelayOf(session, { ...options, ...defined({ correction }) }, true);
   const plan = learnSplitDelay({ ...settings, optics, monitors });
-  return await learn({ session, options, plan, file, context, resumes, correctionIn: (found) => found });
+  // A dry run has no peaks to go on from: it ends after the first curve.
+  const curves = settings.delaysPs.length * Object.keys(monitors).length;
+  return await learn({ session, options, plan, file, context, resumes, curves, correctionIn: (found) => found });
 }
 
 function addZero(group: Command, io: Io): void {
@@ -311,6 +310,7 @@ async function learn<R>({
   file,
   context,
   resumes,
+  curves,
   correctionIn,
   say = () => "",
 }: {
@@ -320,6 +320,8 @@ async function learn<R>({
   readonly file: string | undefined;
   readonly context: Readonly<Record<string, unknown>>;
   readonly resumes: string | undefined;
+  /** Rocking curves, one after the other. @default 1 */
+  readonly curves?: number;
   readonly correctionIn: (result: R) => SplitDelayCorrection;
   readonly say?: (result: R) => string;
 }): Promise<CommandResult> {
@@ -328,7 +330,7 @@ async function learn<R>({
       "--correction FILE is needed: the experiment file names no optics.splitDelay.correction.",
     );
   checkFolder(file, " Nothing was moved.");
-  const answer = await runPlan(session, options, plan, context, resumes);
+  const answer = await runPlan(session, options, plan, context, resumes, curves);
   return tellEnd(plan, answer, (result) => {
     session.io.writeFile(file, `${JSON.stringify(correctionIn(result), null, 2)}\n`);
     return `${say(result)}what was learnt is in ${file}`;

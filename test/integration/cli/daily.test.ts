@@ -165,6 +165,34 @@ describe("sacla config", () => {
   });
 });
 
+describe("a name that only an experiment file defines", () => {
+  it.each([
+    ["rock", "bl3_st4_pm036", "-300", "300", "6", "--signal", "bragg", "--dry-run"],
+    ["rock", "bl3_st4_pm036", "0", "9", "6", "--signal", "xfel_bl_3_tc_bm_1_pd/charge", "--shutter", "xrays", "-y"],
+    ["scan", "delay", "77", "82", "26", "--dry-run"],
+    ["delay-scan", "live", "delay", "-2", "6", "--of", "diode", "--pumped", "pumped", "--i0", "i0", "--t0-error", "10"],
+    ["requests", "ask", "probeDelayFs=60", "--dry-run"],
+    ["image", "1520000", "octal"],
+    ["values", "1520000", "i0"],
+    ["move", "delay=1.5ps"],
+    ["shutter", "xrays"],
+    ["stop", "delay"],
+  ])("%s %s %s says that no file was given, and what can be done", async (...command) => {
+    const { code, err } = await cli([...command, "--url", "sim:?clock=virtual"]);
+    expect(code).toBe(1);
+    expect(err).toMatch(/no file was given: --experiment FILE[\s\S]*experiment-file\.md[\s\S]*lists ids/);
+  });
+
+  it("says which file does not define it; an id is no such name", async () => {
+    const named = await cli(["values", "1520000", "braggg", ...live]);
+    expect(named.err).toContain(`The experiment file ${experiment} does not define it.`);
+    for (const id of ["xfel_bl_3_no/such", "MPCCD-9"]) {
+      const command = id.includes("/") ? ["values", "1520000", id] : ["image", "1520000", id];
+      expect((await cli([...command, "--url", "sim:?clock=virtual"])).err).not.toContain("--experiment");
+    }
+  });
+});
+
 describe("completion", () => {
   const complete = async (...words: string[]): Promise<string[]> =>
     (await run("complete", String(words.length), "sacla", ...words)).out.split("\n").filter((line) => line !== "");

@@ -136,6 +136,26 @@ describe("sacla sdo", () => {
     expect((await cli(["sdo", "gap=1", ...at])).err).toContain("delay=PS");
   });
 
+  it("tells how long all rocking curves take before it learns", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "sacla-optics-"));
+    try {
+      const learn = ["sdo", "learn", "--points", "5", "--correction", join(folder, "c.json"), "--dry-run", "--json"];
+      const [one, three] = await Promise.all(
+        ["0", "0,1,2"].map(async (delays) => {
+          const { out } = await cli([...learn, "--delays", delays, ...at]);
+          return (JSON.parse(out) as { estimate: { seconds: { from: number }; points: { to: number } } }).estimate;
+        }),
+      );
+      // Four crystals have monitors.
+      expect([one?.points.to, three?.points.to]).toEqual([4 * 5, 3 * 4 * 5]);
+      expect((three?.seconds.from ?? 0) / (one?.seconds.from ?? NaN)).toBeCloseTo(3, 0);
+      const text = await cli([...learn.slice(0, -1), "--delays", "0,1", ...at]);
+      expect(text.out).toMatch(/duration +at least \d/);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
   it.each([
     ["sdo", "zero", "-0.05", "0.05", "7", "--shots", "2"],
     ["sdo", "learn", "--delays", "0", "--points", "5", "--shots", "2"],
