@@ -207,8 +207,8 @@ function takeLine(past: Map<number, PastMessage>, line: unknown): string | undef
 }
 
 /**
- * A process whose connection failed, and that died in its cleanup: the one that resumes has its own connection, and does
- * anew what failed. When shots came after the failure, the plan had caught it and gone on.
+ * A process whose connection failed, and that died in its cleanup: the one that resumes has its own connection, and
+ * does anew what failed. When shots came after the failure, the plan had caught it and gone on.
  */
 function forgetLostConnection(past: Map<number, PastMessage>): void {
   let lost: number | undefined;
