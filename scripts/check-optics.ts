@@ -107,18 +107,21 @@ async function alignedOf(bench: Bench, engine: Engine): Promise<{ aligned: Split
   ];
   const beside =
     2000 * Math.cos(bs * 1e-6) * (gaps[0] - gaps[1] - (hidden["gapDifferenceMm"] ?? NaN)) + 2 * (bs - br1 - br2 + bm);
-  const errorOf = (name: string): number => result.steps.find(({ step }) => step.startsWith(name))?.error ?? NaN;
-  const what = "alignment";
-  const found = [
-    { what: `${what}: photon energies`, unit: "µrad", off: (cc1 + cc2) / 2 - (bs + br1 + br2 + bm) / 4, bar: 4 },
-    { what: `${what}: places`, unit: "µm", off: beside, bar: 15 },
-    { what: `${what}: delay 0`, unit: "fs", off: 1000 * (await trueDelayPs(bench)), bar: 1 },
-  ];
-  const errors = [errorOf("sdo_cc1 and"), errorOf("place"), 1000 * errorOf("delay 0 by vis")];
-  return {
-    aligned: optics.with(result.correction),
-    found: found.map((each, i) => ({ ...each, error: errors[i] ?? NaN })),
+  // What stayed is as far off as was found; what moved stands at a whole pulse: 0.1 µm of both gaps is 0.43 fs.
+  const judged = (name: string, unit: string, off: number, bar: number, pulse: number, sign: 1 | -1): Found => {
+    const step = result.steps.find((each) => each.step.startsWith(name));
+    const scale = unit === "fs" ? 1000 : 1;
+    const stayed = step?.outcome === "stayed" ? sign * scale * step.found : 0;
+    const error = Math.hypot(scale * (step?.error ?? NaN), pulse / Math.sqrt(12));
+    return { what: `alignment: ${name}`, unit, off: off - stayed, error, bar };
   };
+  const energies = (cc1 + cc2) / 2 - (bs + br1 + br2 + bm) / 4;
+  const found = [
+    judged("sdo_cc1 and sdo_cc2 together", "µrad", energies, 4, 0.07, -1),
+    judged("place of the delay branch", "µm", beside, 15, 0.27, 1),
+    judged("delay 0 by visibility", "fs", 1000 * (await trueDelayPs(bench)), 1, 0.43, -1),
+  ];
+  return { aligned: optics.with(result.correction), found };
 }
 
 async function splitDelayOf(bench: Bench): Promise<readonly Found[]> {

@@ -175,6 +175,7 @@ const runs: readonly (readonly [args: readonly string[], run: Run])[] = [
   [["energy"], { says: /^/, code: 2 }],
   [["sdo"], { says: /^/, code: 2 }],
   [["energy", "edge", "9978.2", "9958", "9998", "41", "--signal", "foil_diode", "--dry-run"], { says: /^/, code: 2 }],
+  [["sdo", "align", "--dry-run"], { says: /^/, code: 2 }],
   [["sdo", "learn", "--delays=-2,2,6", "--dry-run"], { says: /^/, code: 2 }],
   [["sdo", "zero", "-0.05", "0.05", "41", "--dry-run"], { says: /^/, code: 2 }],
   [["delay-scan", "live", "delay", "-2", "6", "--of", "diode", "--dry-run"], { says: /^/, code: 2 }],

@@ -199,6 +199,7 @@ export const examples: Readonly<Record<string, readonly [string, string]>> = {
     "sacla energy edge 9978.2 9958 9998 41 --signal foil_diode --normalise foil_i0 --dry-run",
   ],
   sdo: ["sacla sdo delay=1 energy=9000 --dry-run", "sacla sdo zero -0.05 0.05 41 --shutter xrays"],
+  "sdo align": ["sacla sdo align --dry-run", "sacla sdo align --shutter xrays --shots 8"],
   "sdo learn": ["sacla sdo learn --delays 0,0.5,1 --shutter xrays", "sacla sdo learn --delays 0,1 --dry-run"],
   "sdo zero": ["sacla sdo zero -0.05 0.05 41 --shutter xrays", "sacla sdo zero -0.05 0.05 41 --energy 9000 --dry-run"],
   optimise: [

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { dirname, isAbsolute, join } from "node:path";
+import type { Command } from "commander";
 import { SaclaError } from "../core/errors.ts";
 import { defined } from "../core/options.ts";
 import { type ControlView, type Experiment, toPosition, toPulses } from "../ec/index.ts";
@@ -49,11 +50,7 @@ export async function monochromatorOf(session: Session): Promise<{
  * The split-delay optics of the experiment, and the file of what was learnt of them.
  * @param isMade - the file is yet to be written: it need not be there, even when it is named
  */
-export async function splitDelayOf(
-  session: Session,
-  options: CommonOptions & { readonly correction?: string | false | undefined },
-  isMade = false,
-) {
+export async function splitDelayOf(session: Session, options: CommonOptions & CorrectionOptions, isMade = false) {
   const { experiment, found } = opticsPart(session, "splitDelay");
   const { correction: named, monitors, visibility, correlation, position, ...definition } = found;
   const beside = named === undefined || isAbsolute(named) ? named : join(dirname(options.experiment ?? ""), named);
@@ -64,4 +61,23 @@ export async function splitDelayOf(
       : undefined;
   const optics = new SplitDelay({ ...definition, ...defined({ correction: stored }) });
   return { experiment, optics, file, monitors, visibility, correlation, position };
+}
+
+export interface CorrectionOptions {
+  readonly correction?: string | false | undefined;
+}
+
+export function withCorrection(command: Command): Command {
+  return command
+    .option("--correction <file>", "what was learnt (default: the file that the experiment file names, if it is there)")
+    .option("--no-correction", "by the geometry alone");
+}
+
+export type Knobs = ReturnType<SplitDelay["knobs"]>;
+
+/** @throws BAD_ARGUMENT where an axis stands at an angle that reflects nothing */
+export async function knobsNow(looking: ControlView, optics: SplitDelay): Promise<Knobs> {
+  const names = optics.axisNames;
+  const places = await Promise.all(names.map(async (name) => await looking.axis(name).position()));
+  return optics.knobs(Object.fromEntries(names.map((name, i) => [name, places[i] ?? NaN])));
 }

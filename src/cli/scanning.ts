@@ -109,6 +109,13 @@ export function estimateText(run: DryRun, problems: readonly string[]): string {
   ].join("\n");
 }
 
+/** What is told of a plan before it runs. */
+export interface Ahead {
+  /** Goes the same ways without a look at what is measured: an adaptive plan may end at the first look in a dry run. */
+  readonly path: Plan;
+  readonly told: (run: DryRun) => { readonly json: Readonly<Record<string, unknown>>; readonly text: string };
+}
+
 /** What `times` parts take, of which the dry run of an adaptive plan has done the first. */
 function inAll(run: DryRun, times: number): DryRun {
   const all = ({ from, to }: EstimateRange): EstimateRange => ({ from: times * from, to: times * to });
@@ -128,20 +135,23 @@ export async function runPlan(
   context: Readonly<Record<string, unknown>>,
   resumes?: string,
   parts = 1,
+  ahead?: Ahead,
 ): Promise<CommandResult & { readonly table?: ScanTable; readonly units?: Readonly<Record<string, string>> }> {
   // A shutter that is not there is told with the experiment file that is missing, not as a problem of the dry run.
   const shutters = session.experiment === undefined ? [plan.settings["shutter"]].flat() : [];
   for (const name of shutters) if (typeof name === "string" && couldBeOwn(name)) (await view(session)).shutter(name);
   // Of a scan that goes on, nobody knows here how much is done; its limits were checked when it began.
-  const run = resumes === undefined ? inAll(await estimatePlan(session, options, plan), parts) : null;
-  const problems = run === null ? [] : problemsOf(plan, run);
+  const path = ahead?.path ?? plan;
+  const run = resumes === undefined ? inAll(await estimatePlan(session, options, path), parts) : null;
+  const problems = run === null ? [] : problemsOf(path, run);
+  const told = run === null ? undefined : ahead?.told(run);
   const isPossible = problems.length === 0;
   const beam = run === null || !isPossible ? [] : await beamNow(session, options, plan);
   const what = run === null ? whereItGoesOn(resumes ?? "", plan) : estimateText(run, problems);
-  const shown = [what, ...beam].join("\n");
+  const shown = [...(told === undefined ? [] : [told.text]), what, ...beam].join("\n");
   if (!isPossible || options.dryRun === true)
     return {
-      json: { estimate: run, beam, done: false },
+      json: { ...told?.json, estimate: run, beam, done: false },
       text: `${shown}\nnothing was done`,
       exitCode: isPossible ? 0 : 1,
     };

@@ -6,6 +6,7 @@ import { loadPlan } from "../load-plan.ts";
 import { newestJournal } from "../scan-journal.ts";
 import { type ScanningOptions, withScanning } from "../scan-options.ts";
 import { runPlan } from "../scanning.ts";
+import { runAlign } from "../sdo-align.ts";
 import { runEdge } from "./energy.ts";
 import { runRock } from "./rock.ts";
 import { runLearn, runZero } from "./sdo.ts";
@@ -53,6 +54,7 @@ const goingOn: Readonly<Record<string, GoOn<never>>> = {
   "delay-scan live": runSweeps,
   "delay-scan shared": runShared,
   "energy edge": runEdge,
+  "sdo align": runAlign,
   "sdo learn": runLearn,
   "sdo zero": runZero,
 };

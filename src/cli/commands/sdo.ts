@@ -5,13 +5,7 @@ import { ratioOfSums } from "../../core/ratio.ts";
 import { counted } from "../../core/show.ts";
 import { signalId } from "../../ec/experiment.ts";
 import type { ControlView } from "../../ec/index.ts";
-import {
-  type KnobRange,
-  type LimitsByAxis,
-  type SplitDelay,
-  type SplitDelayCorrection,
-  siliconReflection,
-} from "../../optics/index.ts";
+import { type KnobRange, type LimitsByAxis, type SplitDelayCorrection, siliconReflection } from "../../optics/index.ts";
 import { type FoundZeroDelay, findZeroDelay, learnSplitDelay } from "../../scan/index.ts";
 import {
   type AddCommand,
@@ -25,14 +19,12 @@ import {
 import { type ChangeOptions, cell, doMove, view, withChange } from "../control.ts";
 import { curveSettings, type PointFlags, tellEnd, withPoints } from "../curve-options.ts";
 import { checkFolder, type Io } from "../io.ts";
-import { splitDelayOf } from "../optics.ts";
+import { type CorrectionOptions, type Knobs, knobsNow, splitDelayOf, withCorrection } from "../optics.ts";
 import { type ScanningOptions, withScanning } from "../scan-options.ts";
 import { runPlan } from "../scanning.ts";
+import { addAlign } from "../sdo-align.ts";
 import { contextOf, requireSignals } from "./scan.ts";
 
-interface CorrectionOptions {
-  readonly correction?: string | false | undefined;
-}
 type MoveOptions = ChangeOptions & CorrectionOptions;
 interface Targets {
   readonly delay?: number;
@@ -55,13 +47,13 @@ interface ZeroOptions extends ScanningOptions, CorrectionOptions, PointFlags {
   readonly energy?: number;
 }
 
-/** `sacla sdo [delay=PS] [energy=EV]`: split-delay optics as two knobs; `learn` and `zero` measure their errors. */
+/** `sacla sdo [delay=PS] [energy=EV]`: split-delay optics as two knobs; `align`, `learn`, `zero` find errors. */
 export const sdo: AddCommand = (program, io) => {
   declare<MoveOptions, [Targets]>(
     program,
     io,
     "sdo",
-    "split-delay optics: delay and photon energy, how far they go, and where every motor would be; learn, zero",
+    "split-delay optics: delay and photon energy, how far they go, and where every motor would be; align, learn, zero",
     (command) =>
       withCorrection(
         withChange(command.argument("[knob=value...]", "delay=PS, energy=EV; the one not named is held", parseKnob)),
@@ -78,23 +70,8 @@ export const sdo: AddCommand = (program, io) => {
       return await doMove(session, options, what, await looking.plan(to), (control) => control.plan(to));
     },
   );
-  declareSubcommands(program, io, "sdo", [addLearn, addZero]);
+  declareSubcommands(program, io, "sdo", [addAlign, addLearn, addZero]);
 };
-
-function withCorrection(command: Command): Command {
-  return command
-    .option("--correction <file>", "what was learnt (default: the file that the experiment file names, if it is there)")
-    .option("--no-correction", "by the geometry alone");
-}
-
-type Knobs = ReturnType<SplitDelay["knobs"]>;
-
-/** @throws BAD_ARGUMENT where an axis stands at an angle that reflects nothing */
-async function knobsNow(looking: ControlView, optics: SplitDelay): Promise<Knobs> {
-  const names = optics.axisNames;
-  const places = await Promise.all(names.map(async (name) => await looking.axis(name).position()));
-  return optics.knobs(Object.fromEntries(names.map((name, i) => [name, places[i] ?? NaN])));
-}
 
 async function shown(
   session: Session,

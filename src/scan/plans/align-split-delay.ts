@@ -227,9 +227,10 @@ class Alignment {
     yield* move(axis.forward(-half));
     const after = yield* signalAt(found);
     const noise = Math.hypot(before.standardError, after.standardError);
-    const isWorse = !this.#isRehearsal && !(after.mean >= before.mean - 3 * noise || !(before.count > 0));
     const result = { found, error, before, after };
-    return isWorse ? { ...result, outcome: "failed", why: "less signal there than before" } : { ...moved, ...result };
+    if (this.#isRehearsal) return { ...stayed, ...result };
+    if (after.mean >= before.mean - 3 * noise || before.count === 0) return { ...moved, ...result };
+    return { ...result, outcome: "failed", why: "less signal there than before" };
   }
 
   *#toOnePlace(axis: PseudoAxis): PlanSteps<Outcome> {
@@ -262,7 +263,8 @@ class Alignment {
         yield* move(axis.forward(-found));
       }
       const after = yield* beside();
-      const isBetter = isRehearsal || Math.abs(after.mean) <= Math.max(0.5 * Math.abs(found), 3 * after.standardError);
+      if (isRehearsal) return { ...result, ...stayed, after };
+      const isBetter = Math.abs(after.mean) <= Math.max(0.5 * Math.abs(found), 3 * after.standardError);
       if (isBetter) return { ...result, ...moved, after };
       return { ...result, outcome: "failed", why: `still ${after.mean.toFixed(1)} µm beside the fixed branch`, after };
     };

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -172,6 +172,34 @@ describe("sacla sdo", () => {
       expect(again.err).toMatch(/NO_PEAK|NO_STEP|TOO_FEW/);
       expect(again.err).not.toContain("PLAN_CHANGED");
       expect(again.out + again.err).toMatch(/points? (is|are) done|goes on/);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
+  it("tells all ways of an alignment, and which step failed", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "sacla-optics-"));
+    try {
+      const correction = join(folder, "split-delay.json");
+      const align = ["sdo", "align", "--correction", correction, "--shutter", "xrays", "--points", "5", "--shots", "2"];
+      const dry = await cli([...align, "--dry-run", "--json", ...at]);
+      expect(dry.code, dry.err).toBe(0);
+      const { axes, estimate } = JSON.parse(dry.out) as {
+        axes: { name: string; now: number; willBe: number; from: number; to: number }[];
+        estimate: { points: { from: number } };
+      };
+      // Seven scans with a point before and one after, and each branch alone twice.
+      expect(estimate.points.from).toBe(7 * (5 + 2) + 4);
+      expect(axes.map(({ name }) => name)).toContain("sdo_br2_gap");
+      const cc1 = axes.find(({ name }) => name === "sdo_cc1");
+      expect(((cc1?.to ?? NaN) - (cc1?.from ?? NaN)) * (Math.PI / 180) * 1e6).toBeCloseTo(200, 6);
+      expect((await cli([...align, "--half", "200000", "--dry-run", ...at])).out).toContain("problem: ");
+      // Out of the beam no crystal shows a peak.
+      const run = await cli([...align, "--yes", "--no-journal", ...at]);
+      expect(run.code).toBe(1);
+      expect(run.out).toMatch(/sdo_br1 .*failed .*no peak/);
+      expect(run.out).toMatch(/delay 0 by visibility .*not tried .*after sdo_br1/);
+      expect(existsSync(correction)).toBe(false);
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }

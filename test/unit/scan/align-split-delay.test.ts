@@ -177,10 +177,10 @@ describe("alignSplitDelay", () => {
   });
 
   it("tells beforehand where it would go", () => {
-    const { points, violations } = dryRun(alignSplitDelayPath(options), { devices: benchOf(hiddenOf(1)) });
+    const { points, violations, problem } = dryRun(alignSplitDelayPath(options), { devices: benchOf(hiddenOf(1)) });
     // Seven scans, each with a point before and one after, and both branches twice.
     expect(points).toEqual({ from: 7 * 33 + 4, to: 7 * 33 + 4 });
-    expect(violations).toEqual([]);
+    expect([violations, problem]).toEqual([[], null]);
     const axes = benchOf(hiddenOf(1)).axes;
     const near = { ...axes, bm: { limits: { from: 0, to: angleDeg }, speed: 1, start: angleDeg } };
     const tight = dryRun(alignSplitDelayPath(options), { devices: { ...benchOf(hiddenOf(1)), axes: near } });
