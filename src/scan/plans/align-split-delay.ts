@@ -1,10 +1,10 @@
 import { isSaclaError } from "../../core/errors.ts";
-import { asText } from "../../core/guards.ts";
+import { asText, badArgument } from "../../core/guards.ts";
 import { any, finite, integer, optional, resolveOptions } from "../../core/options.ts";
 import type { PointMean } from "../../core/point-errors.ts";
 import { type SplitDelay, type SplitDelayCorrection, withAlignment } from "../../optics/index.ts";
 import { normalisedSummary } from "../beamline/shot-collector.ts";
-import { type Plan, type PlanSteps, type Positions, plan } from "../messages/messages.ts";
+import { type Plan, type PlanSteps, type Positions, plan, type ShotsRequest } from "../messages/messages.ts";
 import { checkInside, curveOf, fitted } from "./peaks.ts";
 import { measurePoint, type PointOptions, pointChecks } from "./points.ts";
 import type { PseudoAxis } from "./pseudo-axis.ts";
@@ -113,6 +113,8 @@ const checks = {
 type Resolved = AlignSplitDelayOptions & Readonly<Record<"halfUrad" | "halfPs" | "points", number>>;
 
 function alignment(options: Resolved, isRehearsal: boolean): Plan<SplitDelayAlignment> {
+  const { count } = requestOf(options.shots);
+  if (count < 2) throw badArgument("shots", count, "2 or more: their scatter gives the errors");
   const { optics: __, ...settings } = options;
   const steps = (): PlanSteps<SplitDelayAlignment> => new Alignment(options, isRehearsal).steps();
   return plan("align-split-delay", settings, steps, { adaptive: !isRehearsal });
@@ -273,9 +275,12 @@ class Alignment {
 
   #pointOptions(signals: readonly string[]): PointOptions {
     const { shots, shutter, settleSeconds, giveUp } = this.#options;
-    const request = typeof shots === "number" ? { count: shots } : shots;
-    return { shots: { ...request, signals }, shutter, settleSeconds, giveUp };
+    return { shots: { ...requestOf(shots), signals }, shutter, settleSeconds, giveUp };
   }
+}
+
+function requestOf(shots: PointOptions["shots"]): ShotsRequest {
+  return typeof shots === "number" ? { count: shots } : shots;
 }
 
 const at = (positions: Positions, axis: string): number => positions[axis] ?? NaN;

@@ -176,6 +176,10 @@ describe("alignSplitDelay", () => {
     expect(Math.abs(off("cc1") - off("bs"))).toBeLessThan(4);
   });
 
+  it("refuses single shots, which have no scatter and so no error", () => {
+    expect(() => alignSplitDelay({ ...options, shots: 1 })).toThrow(/2 or more/);
+  });
+
   it("tells beforehand where it would go", () => {
     const { points, violations, problem } = dryRun(alignSplitDelayPath(options), { devices: benchOf(hiddenOf(1)) });
     // Seven scans, each with a point before and one after, and both branches twice.
