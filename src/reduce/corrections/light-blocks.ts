@@ -43,6 +43,8 @@ const BRIGHT = 0.75;
 /** Between values of brightness, and below which light counts as even, in photons per pixel. */
 const [STEP, EVEN] = [0.15, 0.02];
 const [LEAST_VALUES, MOST_VALUES] = [6, 20];
+/** Photons per pixel of a port up to which all its blocks count as even: a few photons in a block look like spots. */
+const LITTLE = 0.05;
 /** The brightest pixels of a port, so small a part of all, are left out: hardly any of them has no photon. */
 const BRIGHTEST = 0.005;
 /** Of more blocks than these only every third is sorted. */
@@ -169,7 +171,7 @@ export function brightnessOf(
 ): Brightness {
   const [start, end] = [port * each, (port + 1) * each];
   let [total, sum, scatter, squares] = [0, 0, 0, 0];
-  const isAny = even.subarray(start, end).includes(1);
+  const isAny = averageOf(means, pixels, start, end) - level > LITTLE * photon && even.subarray(start, end).includes(1);
   const isUsed = (b: number): boolean => (pixels[b] ?? 0) > 0 && (!isAny || even[b] === 1);
   for (let b = start; b < end; b++) {
     if (!isUsed(b)) continue;
@@ -203,6 +205,18 @@ export function brightnessOf(
     weights[b - start + each] = weight * (1 - isLow);
   }
   return onSteps(values, weights, photon);
+}
+
+/** Of all pixels of these blocks. */
+function averageOf(means: Float64Array, pixels: Float64Array, start: number, end: number): number {
+  let [sum, total] = [0, 0];
+  for (let b = start; b < end; b++) {
+    const weight = pixels[b] ?? 0;
+    if (weight === 0) continue;
+    sum += weight * (means[b] ?? NaN);
+    total += weight;
+  }
+  return sum / total;
 }
 
 /** Values at even steps that stand for these. */
