@@ -52,7 +52,8 @@ export function useLive(subject: Subject | null, view: View): LiveFrame | undefi
       return answer;
     };
     const begin = (after: number | null, inMs: number): ReturnType<typeof next> => {
-      const asking = sleep(inMs).then(async () => await next(after));
+      // Without a turn of the event loop, in which this picture would be drawn first.
+      const asking = inMs > 0 ? sleep(inMs).then(async () => await next(after)) : next(after);
       // A failure is told when the answer is waited for.
       asking.catch(() => {});
       return asking;
@@ -66,9 +67,9 @@ export function useLive(subject: Subject | null, view: View): LiveFrame | undefi
           tellHealth({ ...answer.counts, error: answer.error, quiet: answer.quiet });
           if (answer.frame !== null) {
             after = answer.frame.seq;
-            setFrame(answer.frame);
             const began = performance.now();
             asking = begin(after, times.drawMs - times.answerMs);
+            setFrame(answer.frame);
             await nextDrawn();
             times.drawMs = performance.now() - began;
             tellShown(answer.frame);
