@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { expect } from "vitest";
 import { openArchive } from "../../../../src/hdf5/index.ts";
@@ -36,7 +36,8 @@ itNeeding(
     const script = fileURLToPath(new URL("being-written.py", import.meta.url));
     const writer = spawn(python ?? "", [script, folder], { stdio: ["pipe", "pipe", "inherit"] });
     try {
-      const step = async (): Promise<string> => String((await once(writer.stdout, "data"))[0]).trim();
+      const lines = createInterface(writer.stdout)[Symbol.asyncIterator]();
+      const step = async (): Promise<unknown> => (await lines.next()).value;
       expect(await step()).toBe("written");
       const none = "frame-not-written";
       for (const name of ["earliest", "swmr"])
