@@ -81,3 +81,8 @@ export function familyOf(id: string): DetectorFamily | undefined {
 export function compositeOf(sensorId: string): string | undefined {
   return familyOf(sensorId)?.sensorId?.exec(sensorId)?.[1];
 }
+
+/** Whether an id is that of a camera, as the timing monitor has one. */
+export function isCamera(id: string): boolean {
+  return id.startsWith("OPAL");
+}

@@ -1,6 +1,7 @@
 import { type Clock, realClock } from "../core/clock.ts";
 import { TAG_RATE_HZ } from "../core/constants.ts";
 import type { DetectorInfo } from "../core/detector.ts";
+import { isCamera } from "../core/detector-families.ts";
 import { SaclaError, showList } from "../core/errors.ts";
 import { hightagAt } from "../core/japan.ts";
 import type { Pixels } from "../core/ndarray.ts";
@@ -362,7 +363,7 @@ export class SimulatedFacility implements DataSource {
 
   runTimingEdges(bl: number, run: number): CallResult<"db.readTimingEdges"> {
     const { experiment } = this.#run(bl, run);
-    const hasMonitor = experiments.some((e) => e.beamline === bl && e.detectors.some((id) => id.startsWith("OPAL")));
+    const hasMonitor = experiments.some((e) => e.beamline === bl && e.detectors.some(isCamera));
     const tags = hasMonitor ? this.tags(bl, run) : new Uint32Array(0);
     return { comment: `[TMA 1 BL${bl} ${experiment.hightag}]`, ...this.timingEdges(experiment.hightag, tags, bl) };
   }

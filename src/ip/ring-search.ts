@@ -1,3 +1,4 @@
+import { median } from "../core/median.ts";
 import { fromBeamCentre, labPlaces } from "./ring-geometry.ts";
 import type { RingPixels } from "./ring-pixels.ts";
 
@@ -153,11 +154,6 @@ export function matchBeside(pixels: RingPixels, angles: readonly number[], param
   const middle = median(others);
   const spread = median(others.map((score) => Math.abs(score - middle))) / 0.6745;
   return { standing: (at(1) - middle) / spread, share: at(1) / Math.max(...others) };
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[sorted.length >> 1] ?? NaN;
 }
 
 /** Σ n (mean − level of the neighbours)² over radial bins. */

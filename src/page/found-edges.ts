@@ -1,7 +1,7 @@
 import { sleep } from "../core/async.ts";
 import { isSaclaError, toSaclaError } from "../core/errors.ts";
 import { counted } from "../core/show.ts";
-import type { Run } from "../db/index.ts";
+import { BEAM_MONITOR_DARK_COULOMB, type Run } from "../db/index.ts";
 import { type TmaFinder, type TmaRow, xraysBySignal } from "../timing/index.ts";
 import { EdgeWorker } from "./edge-worker.ts";
 import type { PageSource } from "./live-pictures.ts";
@@ -14,8 +14,6 @@ const AGAIN_MS = 1000;
 const EVERY_MS = 100;
 /** Shots of each kind to learn from. */
 const LEARN_FROM = 60;
-/** Charge of BM1 from which on there were X-rays, as `sacla tma create` has it. */
-const LEAST_CHARGE = 1e-10;
 
 /** What a run lacks it does not get later. */
 const lacking = new Set(["NO_LASER_ONLY", "NO_SHOTS", "NO_EDGES", "UNKNOWN_DETECTOR", "UNKNOWN_SIGNAL", "UNKNOWN_RUN"]);
@@ -97,7 +95,7 @@ export class FoundEdges {
   async #findLive(signal: AbortSignal): Promise<void> {
     const { bl, camera } = this.#of;
     const xraysBy = this.#tma?.xrays ?? chargeOf(bl);
-    const hasXrays = xraysBySignal(xraysBy, this.#tma?.least ?? LEAST_CHARGE);
+    const hasXrays = xraysBySignal(xraysBy, this.#tma?.least ?? BEAM_MONITOR_DARK_COULOMB);
     const options = { bl, detectors: [camera], signals: [xraysBy], signal } as const;
     const learntFrom = { on: 0, off: 0 };
     let hasLearnt = this.#tma !== null;
@@ -159,7 +157,7 @@ export class FoundEdges {
   /** Whether X-rays came at a shot, by the same signal as `sacla tma create`. @throws UNKNOWN_SIGNAL */
   async #xraysOf(run: Run, tags: readonly number[], signal: AbortSignal): Promise<(tag: number) => boolean> {
     const column = await run.column(this.#tma?.xrays ?? chargeOf(run.bl), tags, { signal });
-    const least = this.#tma?.least ?? LEAST_CHARGE;
+    const least = this.#tma?.least ?? BEAM_MONITOR_DARK_COULOMB;
     const on = new Set([...column.tags].filter((_, i) => (column.values[i] ?? NaN) >= least));
     return (tag) => on.has(tag);
   }

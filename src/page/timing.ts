@@ -1,3 +1,4 @@
+import { isCamera } from "../core/detector-families.ts";
 import { isSaclaError, SaclaError } from "../core/errors.ts";
 import type { Run } from "../db/index.ts";
 import { relativeFs, TimingDb, type TmaConfig, type TmaFinder, type TmaRow } from "../timing/index.ts";
@@ -29,7 +30,7 @@ export class PageTiming {
       run === null
         ? await this.#source.live.readDetidlist(bl)
         : (await (await this.#source.db.run(bl, run)).detectors()).flatMap(({ sensors }) => [...sensors]);
-    const cameras = ids.filter((id) => id.startsWith("OPAL"));
+    const cameras = ids.filter(isCamera);
     const tma = this.#withDb((db) => db.list()) ?? [];
     return {
       cameras,

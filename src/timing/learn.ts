@@ -1,4 +1,5 @@
 import { SaclaError } from "../core/errors.ts";
+import { median } from "../core/median.ts";
 import { commonPatterns, type Fringe, findFringes, fringes, orthonormal, removeBasis, slopes } from "./drift.ts";
 import type { EdgeModel, ProfileFit } from "./edge-model.ts";
 import { EdgeFitter } from "./fit.ts";
@@ -364,9 +365,4 @@ function mean(values: ArrayLike<number>): number {
     }
   }
   return sum / count;
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[sorted.length >> 1] ?? NaN;
 }

@@ -1,8 +1,9 @@
 import { type Command, InvalidArgumentError } from "commander";
+import { isCamera } from "../../core/detector-families.ts";
 import { isSaclaError, SaclaError } from "../../core/errors.ts";
 import type { Shot, ShotStream } from "../../core/shots.ts";
 import { counted } from "../../core/show.ts";
-import { formatTimingCsv, type Run } from "../../db/index.ts";
+import { BEAM_MONITOR_DARK_COULOMB, formatTimingCsv, type Run } from "../../db/index.ts";
 import { textTable } from "../../plot/text.ts";
 import {
   calibrateTiming,
@@ -88,7 +89,12 @@ function addCreate(group: Command, io: Io): void {
       withDb(command.addArgument(runArgument()))
         .option("--camera <id>", "camera of the timing monitor (default: the run's only one that begins with OPAL)")
         .option("--xrays <signal>", "0-D signal that tells whether X-rays came (default: charge of BM1)")
-        .option("--least <value>", "from this value of the signal on there were X-rays", parseNumber, 1e-10)
+        .option(
+          "--least <value>",
+          "from this value of the signal on there were X-rays",
+          parseNumber,
+          BEAM_MONITOR_DARK_COULOMB,
+        )
         .option("--axis <axis>", "along what time runs: columns or rows", parseAxis, "columns")
         .option("--comment <text>", "what to remember it by"),
     async (session, options, [number]) => {
@@ -283,7 +289,7 @@ function parseAxis(text: string): "columns" | "rows" {
 /** @throws UNKNOWN_DETECTOR when there is not just one camera */
 async function cameraOf(run: Run): Promise<string> {
   const ids = (await run.detectors()).map(({ id }) => id);
-  const cameras = ids.filter((id) => id.startsWith("OPAL"));
+  const cameras = ids.filter(isCamera);
   const [only, ...others] = cameras;
   if (only !== undefined && others.length === 0) return only;
   throw new SaclaError(

@@ -1,4 +1,5 @@
 import type { DetectorInfo } from "../../core/detector.ts";
+import { isCamera } from "../../core/detector-families.ts";
 import type { Pixels } from "../../core/ndarray.ts";
 import { hash, type Random } from "../../core/random.ts";
 import { NOISE_STEP, noiseIncrement, noiseTable } from "../noise.ts";
@@ -31,7 +32,7 @@ export class CameraModel implements DetectorModel {
   }
 
   owns(id: string): boolean {
-    return id.startsWith("OPAL");
+    return isCamera(id);
   }
 
   sensorsOf(camera: string): string[] {

@@ -1,4 +1,5 @@
 import { asFinite, asOneOf, asText, badArgument } from "../../core/guards.ts";
+import { median } from "../../core/median.ts";
 import { any, resolveOptions } from "../../core/options.ts";
 import type { TimingEdges } from "../../db/index.ts";
 import type { ShotValue } from "./axes.ts";
@@ -114,10 +115,6 @@ export function edgeLimits(
   const centre = median(pixels);
   const reach = 5 * 1.4826 * median(pixels.map((pixel) => Math.abs(pixel - centre)));
   return [centre - reach, centre + reach];
-}
-
-function median(values: Float64Array): number {
-  return Float64Array.from(values).sort()[values.length >> 1] ?? NaN;
 }
 
 function checkStage(name: string, stage: DelayStage): void {

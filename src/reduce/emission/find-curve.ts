@@ -1,3 +1,4 @@
+import { median } from "../../core/median.ts";
 import { dot, solveRows } from "../../core/solve-rows.ts";
 import { type EmissionCurve, emissionPixelAt, termsAt } from "./curve.ts";
 import type { LineMap } from "./line-map.ts";
@@ -98,10 +99,6 @@ function shareNear(
   }
   const even = pixels / all;
   return (near / total - even) / (1 - even);
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1] ?? NaN;
 }
 
 function pointsOf(energyEv: number, map: LineMap): BlockPoint[] {
