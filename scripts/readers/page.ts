@@ -126,6 +126,8 @@ Seen with other programs on ordinary data; \`findings/\` of the source code has 
 | hdf5plugin 7.1.0 | \`Zfp(accuracy=…)\` does not keep its accuracy for whole numbers | \`SZ3(absolute=…)\`, or a filter without loss |
 | EXtra-geom 1.17.0 | \`from_simple_description\` refuses a panel that is turned (a bare AssertionError) | \`python -O\`, which makes no such check |
 | pyFAI 2026.9.0 | with \`radial_range\` from above 0 the compiled engines put pixels of one bin below it into the first bin | leave out the first bin |
+| pyfive 1.3.0 | virtual datasets read as None; numbers with a bit offset (12-bit ADC values) are 16 times too large | h5py |
+| jsfive 0.4.2 (npm) | chunks that were never written are undefined instead of the fill value; virtual datasets too; a bit offset is not shifted | h5wasm |
 | tiff 7.1.3 (npm) | reads int16 as uint16: -1 is 65535 | geotiff |
 | ml-regression-simple-linear 3.0.1 (npm) | the slope against tag numbers is wrong by half | count tags from the first one |
 | ndarray-gaussian-filter 1.0.0 (npm) | the border goes dark, uint16 loses counts | a float image, with a border added first |
