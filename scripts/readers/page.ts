@@ -130,6 +130,7 @@ Seen with other programs on ordinary data; \`findings/\` of the source code has 
 | jsfive 0.4.2 (npm) | chunks that were never written are undefined instead of the fill value; virtual datasets too; a bit offset is not shifted | h5wasm |
 | tiff 7.1.3 (npm) | reads int16 as uint16: -1 is 65535 | geotiff |
 | ml-regression-simple-linear 3.0.1 (npm) | the slope against tag numbers is wrong by half | count tags from the first one |
+| ndarray-convolve 2.0.0 (npm) | \`correlate\` gives the convolution: its peak is no shift | reverse the second array first |
 | ndarray-gaussian-filter 1.0.0 (npm) | the border goes dark, uint16 loses counts | a float image, with a border added first |
 `;
 }
