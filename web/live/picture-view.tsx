@@ -262,5 +262,5 @@ export function valueText(value: unknown): string {
 
 /** Time of day in Japan. */
 export function japanClock(seconds: number): string {
-  return plainTime(new Date(seconds * 1000)).slice("YYYY-MM-DD ".length);
+  return plainTime(new Date(seconds * 1000)).slice(-"hh:mm:ss".length);
 }

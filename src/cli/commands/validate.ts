@@ -1,3 +1,4 @@
+import { counted } from "../../core/show.ts";
 import { layoutRules, validateFile } from "../../hdf5/index.ts";
 import { textTable } from "../../plot/text.ts";
 import { type AddCommand, print } from "../command.ts";
@@ -22,8 +23,8 @@ export const validate: AddCommand = (program, io) => {
       const rows = findings.map(({ severity, rule, path: place, message }) => [severity, rule, place, message]);
       const more = Object.values(counts).reduce((a, b) => a + b, 0) - findings.length;
       const verdict =
-        `${path}: ${format === "unknown" ? "no known layout" : `${format} layout`}, ${count(findings, "error")} ` +
-        `errors, ${count(findings, "warning")} warnings${more > 0 ? ` (${more} more like these)` : ""}`;
+        `${path}: ${format === "unknown" ? "no known layout" : `${format} layout`}, ${count(findings, "error")}, ` +
+        `${count(findings, "warning")}${more > 0 ? ` (${more} more like these)` : ""}`;
       const reasons = [...new Set(findings.map(({ rule }) => rule))].map(
         (rule) => `  ${rule}: ${layoutRules[rule].reason}`,
       );
@@ -35,6 +36,6 @@ export const validate: AddCommand = (program, io) => {
     });
 };
 
-function count(findings: readonly { severity: string }[], severity: string): number {
-  return findings.filter((finding) => finding.severity === severity).length;
+function count(findings: readonly { severity: string }[], severity: "error" | "warning"): string {
+  return counted(findings.filter((finding) => finding.severity === severity).length, severity);
 }

@@ -25,5 +25,7 @@ describe("numbers as people write them", () => {
   it("times are Japan's unless told otherwise", () => {
     expect(timeText(new Date("2025-03-03T23:58:00Z"))).toBe("2025-03-04 08:58:00 JST");
     expect(plainTime(new Date("2025-03-03T23:58:00Z"), "utc")).toBe("2025-03-03 23:58:00");
+    // Seconds after 1970: a file that says no time.
+    expect([timeText(new Date(50)), plainTime(new Date(0), "utc")]).toEqual(["unknown", "unknown"]);
   });
 });
