@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { defineConfig, type TestProjectConfiguration } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
+import { nativeFiles, nativeSources } from "./test/support/native-sources.ts";
 
 /** Where CI wants a report for machines besides the one for people. */
 const report = process.env["SACLA_TEST_REPORT"];
@@ -32,6 +33,7 @@ function waiting(name: string, isolate: boolean): TestProjectConfiguration {
 }
 
 export default defineConfig({
+  plugins: [nativeSources()],
   resolve: { conditions: ["sacla-source"] },
   ssr: { resolve: { conditions: ["sacla-source"] } },
   test: {
@@ -39,6 +41,7 @@ export default defineConfig({
     hookTimeout: timeoutMs,
     reporters: report === undefined ? ["default"] : ["default", ["json", { outputFile: report }]],
     sequence: { sequencer: ProgramsFirst },
+    server: { deps: { external: [nativeFiles] } },
     setupFiles: ["test/support/setup.ts"],
     // Else each project makes JavaScript of the same sources again.
     experimental: { fsModuleCache: true },

@@ -1,14 +1,15 @@
-import { setFlagsFromString } from "node:v8";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import v8 from "node:v8";
+import { afterAll, afterEach, describe, expect, it, vi } from "vitest";
 import { collectAtOnce } from "../../../src/cli/collect-at-once.ts";
 
-vi.mock("node:v8", () => ({ setFlagsFromString: vi.fn() }));
-
 describe("collecting garbage in one go", () => {
+  const setFlagsFromString = vi.spyOn(v8, "setFlagsFromString").mockReturnValue();
+
   afterEach(() => {
     vi.unstubAllGlobals();
-    vi.mocked(setFlagsFromString).mockClear();
+    setFlagsFromString.mockClear();
   });
+  afterAll(() => setFlagsFromString.mockRestore());
 
   it("is asked of Node.js", () => {
     collectAtOnce();
