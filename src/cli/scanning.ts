@@ -1,6 +1,5 @@
 import { isSaclaError, SaclaError, show, toSaclaError } from "../core/errors.ts";
 import { badArgument } from "../core/guards.ts";
-import { defined } from "../core/options.ts";
 import { oneLine } from "../core/printable.ts";
 import { counted } from "../core/show.ts";
 import { durationText } from "../core/time-text.ts";
@@ -110,23 +109,11 @@ export function estimateText(run: DryRun, problems: readonly string[]): string {
 }
 
 /** What is told of a plan before it runs. */
-export interface Ahead {
-  /** Goes the same ways without a look at what is measured: an adaptive plan may end at the first look in a dry run. */
-  readonly path: Plan;
-  readonly told: (run: DryRun) => { readonly json: Readonly<Record<string, unknown>>; readonly text: string };
-}
-
-/** What `times` parts take, of which the dry run of an adaptive plan has done the first. */
-function inAll(run: DryRun, times: number): DryRun {
-  const all = ({ from, to }: EstimateRange): EstimateRange => ({ from: times * from, to: times * to });
-  const [seconds, points, shots, shutterCycles] = [run.seconds, run.points, run.shots, run.shutterCycles].map(all);
-  return { ...run, ...defined({ seconds, points, shots, shutterCycles }) };
-}
+export type Ahead = (run: DryRun) => { readonly json: Readonly<Record<string, unknown>>; readonly text: string };
 
 /**
  * Shows what a plan would do, asks, runs it.
  * @param resumes - a journal to go on with
- * @param parts - equal parts of an adaptive plan, of which a dry run does the first
  */
 export async function runPlan(
   session: Session,
@@ -134,17 +121,15 @@ export async function runPlan(
   plan: Plan,
   context: Readonly<Record<string, unknown>>,
   resumes?: string,
-  parts = 1,
   ahead?: Ahead,
 ): Promise<CommandResult & { readonly table?: ScanTable; readonly units?: Readonly<Record<string, string>> }> {
   // A shutter that is not there is told with the experiment file that is missing, not as a problem of the dry run.
   const shutters = session.experiment === undefined ? [plan.settings["shutter"]].flat() : [];
   for (const name of shutters) if (typeof name === "string" && couldBeOwn(name)) (await view(session)).shutter(name);
   // Of a scan that goes on, nobody knows here how much is done; its limits were checked when it began.
-  const path = ahead?.path ?? plan;
-  const run = resumes === undefined ? inAll(await estimatePlan(session, options, path), parts) : null;
-  const problems = run === null ? [] : problemsOf(path, run);
-  const told = run === null ? undefined : ahead?.told(run);
+  const run = resumes === undefined ? await estimatePlan(session, options, plan) : null;
+  const problems = run === null ? [] : problemsOf(plan, run);
+  const told = run === null ? undefined : ahead?.(run);
   const isPossible = problems.length === 0;
   const beam = run === null || !isPossible ? [] : await beamNow(session, options, plan);
   const what = run === null ? whereItGoesOn(resumes ?? "", plan) : estimateText(run, problems);

@@ -7,7 +7,6 @@ import {
   type AlignmentStep,
   type AlignSplitDelayOptions,
   alignSplitDelay,
-  alignSplitDelayPath,
   type DryRun,
   type SplitDelayAlignment,
 } from "../scan/index.ts";
@@ -99,8 +98,7 @@ export async function runAlign(
   checkFolder(file, " Nothing was moved.");
   const given = { ...settings, optics, ...signalsOf(split) };
   const plan = alignSplitDelay(given);
-  const ahead = { path: alignSplitDelayPath(given), told: await waysOf(session, optics) };
-  const answer = await runPlan(session, options, plan, context, resumes, 1, ahead);
+  const answer = await runPlan(session, options, plan, context, resumes, await waysOf(session, optics));
   let isDone = true;
   const told = tellEnd(plan, answer, (result) => {
     ({ isDone } = result);
@@ -111,7 +109,7 @@ export async function runAlign(
 }
 
 /** Where each axis is now, where it goes first, and between which places it is scanned. */
-async function waysOf(session: Session, optics: SplitDelay): Promise<Ahead["told"]> {
+export async function waysOf(session: Session, optics: SplitDelay): Promise<Ahead> {
   const looking = await view(session);
   const names = optics.axisNames;
   const now = await Promise.all(names.map(async (name) => await looking.axis(name).position()));

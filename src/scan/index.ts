@@ -84,7 +84,6 @@ export {
   type AlignmentStep,
   type AlignSplitDelayOptions,
   alignSplitDelay,
-  alignSplitDelayPath,
   type SplitDelayAlignment,
 } from "./plans/align-split-delay.ts";
 export {

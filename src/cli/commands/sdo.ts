@@ -5,7 +5,13 @@ import { ratioOfSums } from "../../core/ratio.ts";
 import { counted } from "../../core/show.ts";
 import { signalId } from "../../ec/experiment.ts";
 import type { ControlView } from "../../ec/index.ts";
-import { type KnobRange, type LimitsByAxis, type SplitDelayCorrection, siliconReflection } from "../../optics/index.ts";
+import {
+  type KnobRange,
+  type LimitsByAxis,
+  type SplitDelay,
+  type SplitDelayCorrection,
+  siliconReflection,
+} from "../../optics/index.ts";
 import { type FoundZeroDelay, findZeroDelay, learnSplitDelay } from "../../scan/index.ts";
 import {
   type AddCommand,
@@ -22,7 +28,7 @@ import { checkFolder, type Io } from "../io.ts";
 import { type CorrectionOptions, type Knobs, knobsNow, splitDelayOf, withCorrection } from "../optics.ts";
 import { type ScanningOptions, withScanning } from "../scan-options.ts";
 import { runPlan } from "../scanning.ts";
-import { addAlign } from "../sdo-align.ts";
+import { addAlign, waysOf } from "../sdo-align.ts";
 import { contextOf, requireSignals } from "./scan.ts";
 
 type MoveOptions = ChangeOptions & CorrectionOptions;
@@ -210,9 +216,7 @@ export async function runLearn(
 ): Promise<CommandResult> {
   const { optics, monitors, file } = await splitDelayOf(session, { ...options, ...defined({ correction }) }, true);
   const plan = learnSplitDelay({ ...settings, optics, monitors });
-  // A dry run has no peaks to go on from: it ends after the first curve.
-  const curves = settings.delaysPs.length * Object.keys(monitors).length;
-  return await learn({ session, options, plan, file, context, resumes, curves, correctionIn: (found) => found });
+  return await learn({ session, options, plan, optics, file, context, resumes, correctionIn: (found) => found });
 }
 
 function addZero(group: Command, io: Io): void {
@@ -271,6 +275,7 @@ export async function runZero(
     session,
     options,
     plan,
+    optics,
     file,
     context,
     resumes,
@@ -284,21 +289,20 @@ async function learn<R>({
   session,
   options,
   plan,
+  optics,
   file,
   context,
   resumes,
-  curves,
   correctionIn,
   say = () => "",
 }: {
   readonly session: Session;
   readonly options: ScanningOptions;
   readonly plan: Parameters<typeof tellEnd<R>>[0];
+  readonly optics: SplitDelay;
   readonly file: string | undefined;
   readonly context: Readonly<Record<string, unknown>>;
   readonly resumes: string | undefined;
-  /** Rocking curves, one after the other. @default 1 */
-  readonly curves?: number;
   readonly correctionIn: (result: R) => SplitDelayCorrection;
   readonly say?: (result: R) => string;
 }): Promise<CommandResult> {
@@ -307,7 +311,7 @@ async function learn<R>({
       "--correction FILE is needed: the experiment file names no optics.splitDelay.correction.",
     );
   checkFolder(file, " Nothing was moved.");
-  const answer = await runPlan(session, options, plan, context, resumes, curves);
+  const answer = await runPlan(session, options, plan, context, resumes, await waysOf(session, optics));
   return tellEnd(plan, answer, (result) => {
     session.io.writeFile(file, `${JSON.stringify(correctionIn(result), null, 2)}\n`);
     return `${say(result)}what was learnt is in ${file}`;

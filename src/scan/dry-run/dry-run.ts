@@ -5,7 +5,14 @@ import { VirtualDevices, type VirtualDevicesOptions } from "../beamline/virtual-
 import { targetsOf, withHint } from "../engine/check.ts";
 import { RunOrder } from "../engine/run-keeper.ts";
 import type { TargetMap } from "../engine/target-map.ts";
-import type { Message, MessageResult, Plan, Positions, ShotsRequest } from "../messages/messages.ts";
+import {
+  type Message,
+  type MessageResult,
+  type Plan,
+  type Positions,
+  pathPlan,
+  type ShotsRequest,
+} from "../messages/messages.ts";
 
 export interface DryRunOptions {
   readonly devices: VirtualDevicesOptions;
@@ -66,7 +73,7 @@ export function dryRun(plan: Plan, options: DryRunOptions): DryRun {
   const tries = plan.adaptive ? given.tries : 1;
   const seed = options.devices.seed ?? 1;
   const all = Array.from({ length: tries }, (_, i) =>
-    new DryWalk(plan, { ...options, devices: { ...options.devices, seed: seed + i } }).walk(),
+    new DryWalk(pathPlan(plan), { ...options, devices: { ...options.devices, seed: seed + i } }).walk(),
   );
   const range = (of: (walk: DryWalk) => number): EstimateRange => ({
     from: Math.min(...all.map(of)),
@@ -90,11 +97,12 @@ export function dryRun(plan: Plan, options: DryRunOptions): DryRun {
 }
 
 /**
- * @internal Why a plan must not be run as it is. The error of an adaptive plan does not count: its steps follow values
- * that are not measured in a dry run.
+ * @internal Why a plan must not be run as it is. The error of an adaptive plan without a `path` does not count: its
+ * steps follow values that are not measured in a dry run.
  */
 export function problemsOf(plan: Plan, run: DryRun): readonly string[] {
-  return [...new Set([...run.violations, ...(run.problem === null || plan.adaptive ? [] : [run.problem])])];
+  const counts = run.problem !== null && !pathPlan(plan).adaptive;
+  return [...new Set([...run.violations, ...(counts ? [run.problem] : [])])];
 }
 
 /** One pass over the steps. */

@@ -5,7 +5,7 @@ import { reachOf } from "../beamline/axis-reach.ts";
 import type { VirtualAxis } from "../beamline/virtual-devices.ts";
 import { checkPlan } from "../engine/check.ts";
 import type { TargetMap } from "../engine/target-map.ts";
-import type { Message, Plan } from "../messages/messages.ts";
+import { type Message, type Plan, pathPlan } from "../messages/messages.ts";
 import { type DryRun, dryRun } from "./dry-run.ts";
 
 export interface EstimateOptions {
@@ -62,7 +62,7 @@ export async function estimate(plan: Plan, control: ControlView, options: Estima
   for (const name of names) axes[name] = await virtualAxisOf(control, name);
   const problems = new Set<string>();
   const run = dryRun(
-    watched(plan, (message) => lookAt(message, control, problems)),
+    watched(pathPlan(plan), (message) => lookAt(message, control, problems)),
     {
       maps,
       bytesPerShot,

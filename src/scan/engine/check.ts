@@ -2,14 +2,15 @@ import { isSaclaError, SaclaError, showList, toSaclaError } from "../../core/err
 import { checkWithin } from "../beamline/axis-reach.ts";
 import type { Beamline, BeamlineRuns } from "../beamline/beamline.ts";
 import { signalsOf } from "../beamline/shot-collector.ts";
-import type {
-  FlyRequest,
-  Message,
-  MessageResult,
-  Plan,
-  RequestToOperators,
-  ShotsRequest,
-  ShotsTaken,
+import {
+  type FlyRequest,
+  type Message,
+  type MessageResult,
+  type Plan,
+  pathPlan,
+  type RequestToOperators,
+  type ShotsRequest,
+  type ShotsTaken,
 } from "../messages/messages.ts";
 import { noRunControl, RunOrder } from "./run-keeper.ts";
 import type { TargetMap } from "./target-map.ts";
@@ -32,7 +33,8 @@ export interface PlanNeeds {
 
 /**
  * Walks a plan without doing anything and looks at every position it goes to, at its signals and at the order of its
- * runs. Of an adaptive plan the steps that follow from measured values are not known; they are checked when they come.
+ * runs. Of an adaptive plan without a `path` the steps that follow from measured values are not known; they are checked
+ * when they come.
  * @throws LIMIT naming all positions outside the limits @throws UNKNOWN_DEVICE, UNKNOWN_SIGNAL
  * @throws BAD_ARGUMENT for a run that is started while one is on, or stopped while none is
  * @throws DEVICE_BUSY when the plan starts a run, but one is on @throws UNSUPPORTED when there is no run control
@@ -47,7 +49,7 @@ export async function checkPlan(
   const problems = new Set<string>();
   const signals = new Set<string>();
   let lastRequest: ShotsRequest | FlyRequest | undefined;
-  await walk(plan, beamline, maps, async (message) => {
+  await walk(pathPlan(plan), beamline, maps, async (message) => {
     for (const [axis, to] of targetsOf(message)) {
       const why = problemOf(beamline, axis, to);
       if (why !== "") problems.add(why);

@@ -1,5 +1,5 @@
 import type { Ledger } from "../../core/ledger.ts";
-import { flag, optional, resolveOptions } from "../../core/options.ts";
+import { any, flag, optional, resolveOptions } from "../../core/options.ts";
 
 /** Positions of axes by name, in the units of the experiment file. */
 export type Positions = Readonly<Record<string, number>>;
@@ -193,6 +193,11 @@ export interface Plan<R = unknown> {
   readonly adaptive: boolean;
   /** Begins anew at each call. The same answers must give the same messages: no clock, no chance, no hardware. */
   steps(): PlanSteps<R>;
+  /**
+   * Goes the same ways without a look at what is measured, as if every peak were in the middle: limits are checked, and
+   * times estimated, with these steps. Of an adaptive plan, whose own steps end in a dry run at the first peak.
+   */
+  readonly path?: (() => PlanSteps<unknown>) | undefined;
 }
 
 /**
@@ -207,7 +212,13 @@ export function plan<R>(
   name: string,
   settings: Readonly<Record<string, unknown>>,
   steps: () => PlanSteps<R>,
-  options: { readonly adaptive?: boolean | undefined } = {},
+  options: Partial<Pick<Plan, "adaptive" | "path">> = {},
 ): Plan<R> {
-  return { name, settings, steps, ...resolveOptions("plan", options, { adaptive: optional(flag, false) }) };
+  return { name, settings, steps, ...resolveOptions("plan", options, { adaptive: optional(flag, false), path: any }) };
+}
+
+/** @internal What is looked at of a plan before it begins. */
+export function pathPlan(plan: Plan): Plan {
+  const { path } = plan;
+  return path === undefined ? plan : { ...plan, steps: path, adaptive: false, path: undefined };
 }

@@ -82,17 +82,12 @@ const DEG_PER_URAD = (1e-6 * 180) / Math.PI;
  */
 export function alignSplitDelay(options: AlignSplitDelayOptions): Plan<SplitDelayAlignment> {
   const { halfUrad, halfPs, points } = resolveOptions("alignSplitDelay", options, checks);
-  return alignment({ ...options, halfUrad, halfPs, points }, false);
-}
-
-/**
- * The scans of {@link alignSplitDelay} without a look at what was measured, as if every peak were in the middle: for an
- * estimate of the time, and to check all limits.
- * @throws BAD_ARGUMENT
- */
-export function alignSplitDelayPath(options: AlignSplitDelayOptions): Plan<SplitDelayAlignment> {
-  const { halfUrad, halfPs, points } = resolveOptions("alignSplitDelayPath", options, checks);
-  return alignment({ ...options, halfUrad, halfPs, points }, true);
+  const { count } = requestOf(options.shots);
+  if (count < 2) throw badArgument("shots", count, "2 or more: their scatter gives the errors");
+  const { optics: __, ...settings } = { ...options, halfUrad, halfPs, points };
+  const steps = (isPath: boolean): PlanSteps<SplitDelayAlignment> =>
+    new Alignment({ ...settings, optics: options.optics }, isPath).steps();
+  return plan("align-split-delay", settings, () => steps(false), { adaptive: true, path: () => steps(true) });
 }
 
 const { freshSpots: _, ...pointOptions } = pointChecks;
@@ -112,21 +107,13 @@ const checks = {
 
 type Resolved = AlignSplitDelayOptions & Readonly<Record<"halfUrad" | "halfPs" | "points", number>>;
 
-function alignment(options: Resolved, isRehearsal: boolean): Plan<SplitDelayAlignment> {
-  const { count } = requestOf(options.shots);
-  if (count < 2) throw badArgument("shots", count, "2 or more: their scatter gives the errors");
-  const { optics: __, ...settings } = options;
-  const steps = (): PlanSteps<SplitDelayAlignment> => new Alignment(options, isRehearsal).steps();
-  return plan("align-split-delay", settings, steps, { adaptive: !isRehearsal });
-}
-
 class Alignment {
   readonly #options: Resolved;
-  readonly #isRehearsal: boolean;
+  readonly #isPath: boolean;
 
-  constructor(options: Resolved, isRehearsal: boolean) {
+  constructor(options: Resolved, isPath: boolean) {
     this.#options = options;
-    this.#isRehearsal = isRehearsal;
+    this.#isPath = isPath;
   }
 
   *steps(): PlanSteps<SplitDelayAlignment> {
@@ -219,7 +206,7 @@ class Alignment {
     const before = yield* signalAt(0);
     const curve = yield* curveOf(scan);
     let [found, error] = [0, 0];
-    if (!this.#isRehearsal) {
+    if (!this.#isPath) {
       const fit = yield* fitted(curve, scan);
       [found, error] = [fit.centre, fit.centreError];
       checkInside(found, error, -half, half);
@@ -230,7 +217,7 @@ class Alignment {
     const after = yield* signalAt(found);
     const noise = Math.hypot(before.standardError, after.standardError);
     const result = { found, error, before, after };
-    if (this.#isRehearsal) return { ...stayed, ...result };
+    if (this.#isPath) return { ...stayed, ...result };
     if (after.mean >= before.mean - 3 * noise || before.count === 0) return { ...moved, ...result };
     return { ...result, outcome: "failed", why: "less signal there than before" };
   }
@@ -248,12 +235,12 @@ class Alignment {
       const standardError = Math.hypot(fixed.standardError, delay.standardError);
       return { count: Math.min(fixed.count, delay.count), mean: delay.mean - fixed.mean, standardError };
     };
-    const isRehearsal = this.#isRehearsal;
+    const isPath = this.#isPath;
     const look = function* (): PlanSteps<Outcome> {
       const before = yield* beside();
       const { mean: found, standardError: error } = before;
       const result = { found, error, before };
-      if (!isRehearsal) {
+      if (!isPath) {
         if (!(Number.isFinite(found) && error > 0))
           return {
             ...result,
@@ -265,7 +252,7 @@ class Alignment {
         yield* move(axis.forward(-found));
       }
       const after = yield* beside();
-      if (isRehearsal) return { ...result, ...stayed, after };
+      if (isPath) return { ...result, ...stayed, after };
       const isBetter = Math.abs(after.mean) <= Math.max(0.5 * Math.abs(found), 3 * after.standardError);
       if (isBetter) return { ...result, ...moved, after };
       return { ...result, outcome: "failed", why: `still ${after.mean.toFixed(1)} µm beside the fixed branch`, after };

@@ -115,6 +115,7 @@ export interface LearnSplitDelayOptions extends PointOptions {
 /**
  * Aligns crystals of split-delay optics at delays, one after the other by rocking curves, and makes the correction of
  * what it found. At the end all axes stand at the last delay, aligned; when it fails they go back to where they were.
+ * Before anything moves it is refused when an axis would leave its limits at any of the delays.
  * @throws NO_PEAK, BAD_ARGUMENT
  */
 export function learnSplitDelay(options: LearnSplitDelayOptions): Plan<SplitDelayCorrection> {
@@ -141,7 +142,7 @@ export function learnSplitDelay(options: LearnSplitDelayOptions): Plan<SplitDela
   );
   const bare = optics.with(optics.correction && { ...optics.correction, axes: kept, gapZeroMm: {} });
   const names = optics.axisNames;
-  function* steps(): PlanSteps<SplitDelayCorrection> {
+  function* steps(isPath: boolean): PlanSteps<SplitDelayCorrection> {
     const learnt: SplitDelayPoint[] = [];
     const offsets: Record<string, number> = {};
     for (const delayPs of delaysPs) {
@@ -154,7 +155,8 @@ export function learnSplitDelay(options: LearnSplitDelayOptions): Plan<SplitDela
         if (middle === undefined) throw badArgument("monitors", axis, `names of ${names.join(", ")}`);
         const range = { axis, from: middle - half, to: middle + half, points };
         const curve: PeakOptions = { ...range, ...monitor, shots, shutter, settleSeconds, giveUp };
-        const { centre, centreError } = yield* fitted(yield* curveOf(curve), curve);
+        const measured = yield* curveOf(curve);
+        const { centre, centreError } = isPath ? { centre: middle, centreError: half } : yield* fitted(measured, curve);
         yield* move({ [axis]: range.from });
         yield* move({ [axis]: centre });
         offsets[axis] = centre - (nominal[axis] ?? NaN);
@@ -166,7 +168,8 @@ export function learnSplitDelay(options: LearnSplitDelayOptions): Plan<SplitDela
     return { ...correction, axes: { ...kept, ...correction.axes }, gapZeroMm: optics.correction?.gapZeroMm ?? {} };
   }
   const settings = { ...rest, photonEnergyEv, delaysPs, monitors, learntAt, halfUrad, points };
-  return plan("learn-split-delay", settings, () => orReturn(names, steps()), { adaptive: true });
+  const path = (): PlanSteps<unknown> => steps(true);
+  return plan("learn-split-delay", settings, () => orReturn(names, steps(false)), { adaptive: true, path });
 }
 
 export interface ZeroDelayOptions extends Omit<PeakOptions, "axis"> {

@@ -103,7 +103,8 @@ export function optimise(options: OptimiseOptions): Plan<Optimised> {
       budget,
       `at least ${least}: two points of ${count} shots, and those of the verification`,
     );
-  return plan("optimise", { ...options }, () => new Optimisation(given).steps(), { adaptive: true });
+  const path = (): PlanSteps<unknown> => new Optimisation(given).path();
+  return plan("optimise", { ...options }, () => new Optimisation(given).steps(), { adaptive: true, path });
 }
 
 /** Every option, checked, with what has a default. @throws BAD_ARGUMENT */
@@ -130,6 +131,15 @@ class Optimisation {
     this.#names = Object.keys(options.knobs);
     this.#ranges = Object.values(options.knobs);
     this.#sign = options.goal === "minimum" ? -1 : 1;
+  }
+
+  /** The ends of all ranges first, so that each is allowed before anything moves. */
+  *path(): PlanSteps<Optimised> {
+    const start = yield* this.#start();
+    this.#now = start;
+    for (const end of ["from", "to"] as const) yield* this.#turn(this.#ranges.map((range) => range[end]));
+    yield* this.#turn(start);
+    return yield* this.#optimise(start);
   }
 
   *steps(): PlanSteps<Optimised> {

@@ -128,12 +128,16 @@ export function alignCentroid(
   const { rounds } = resolveOptions("alignCentroid", options, { rounds: optional(integer(1), 1) });
   const { shape: _, background: __, ...axisChecks } = peakChecks;
   for (const axis of axes) resolveOptions("axis of alignCentroid", axis, axisChecks);
-  function* steps(): PlanSteps<Readonly<Record<string, Centroid>>> {
+  function* steps(isPath: boolean): PlanSteps<Readonly<Record<string, Centroid>>> {
     const centres: Record<string, Centroid> = {};
     for (let round = 0; round < rounds; round++) {
       for (const each of axes) {
         const curve = yield* curveOf(each);
         yield* move(positionsOf(each.axis, each.from));
+        if (isPath) {
+          yield* move(positionsOf(each.axis, (each.from + each.to) / 2));
+          continue;
+        }
         const found = centroid(curve.x, curve.y, { robust: each.robust, ...errorsOf(curve) });
         checkInside(found.centre, found.centreError, each.from, each.to);
         yield* move(positionsOf(each.axis, found.centre));
@@ -142,7 +146,8 @@ export function alignCentroid(
     }
     return centres;
   }
-  return plan("align-centroid", { axes: axes.map(settingsOf), ...options }, steps, { adaptive: true });
+  const settings = { axes: axes.map(settingsOf), ...options };
+  return plan("align-centroid", settings, () => steps(false), { adaptive: true, path: () => steps(true) });
 }
 
 /** As JSON: a pseudo axis by its name, and where it goes. */

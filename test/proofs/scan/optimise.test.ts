@@ -113,6 +113,14 @@ describe("optimise", () => {
     // Nothing is measured in it, so it is taken to use its budget.
     expect(run.shots.from).toBeGreaterThan(200);
   });
+
+  it("is refused before anything moves when a range reaches beyond a limit", async () => {
+    const kinds: string[] = [];
+    const beamline = bench(1, { at: (kind) => kinds.push(kind) });
+    const wide = optimise({ ...options, knobs: { x: range, y: { ...range, to: 10.5 } } });
+    await expect(new Engine(beamline).run(wide)).rejects.toMatchObject({ code: "LIMIT" });
+    expect(kinds).toEqual([]);
+  });
 });
 
 describe("the Gaussian process", () => {

@@ -1,17 +1,23 @@
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { Random } from "../../../src/core/random.ts";
 import { SplitDelay } from "../../../src/optics/index.ts";
 import {
   type AlignSplitDelayOptions,
   alignSplitDelay,
-  alignSplitDelayPath,
   dryRun,
   Engine,
+  Journal,
   learnSplitDelay,
+  resumeScan,
   type VirtualDevicesOptions,
   type VirtualShot,
   virtualBeamline,
 } from "../../../src/scan/index.ts";
+import { temporaryFolder } from "../../support/temporary.ts";
+import { Dead, deadRun, textOf } from "./fixtures.ts";
+
+const folder = temporaryFolder();
 
 const crystals = ["bs", "br1", "br2", "bm", "cc1", "cc2"] as const;
 const optics = new SplitDelay({
@@ -155,6 +161,38 @@ describe("alignSplitDelay", () => {
     expect(beamline.devices.at("br1")).not.toBe(angleDeg);
   });
 
+  it("goes on after a kill in any step: nothing is measured twice, both branches are open, the correction holds", async () => {
+    const hidden = hiddenOf(5);
+    const calls: string[] = [];
+    const bench = virtualBeamline(benchOf(hidden), { fault: (call) => void calls.push(textOf(call)) });
+    await new Engine(bench).run(alignSplitDelay(options));
+    const shots = calls.filter((call) => call === "shots").length;
+    // With one branch alone in the beam, in its first look, and after the last peak was found.
+    const alone = calls.indexOf("set branch delay");
+    const deaths = [5, 90, alone, alone + 1, Math.round(0.8 * calls.length), calls.length - 1];
+    for (const dieAt of deaths) {
+      let [n, again, branch] = [0, 0, "both" as unknown];
+      const beamline = virtualBeamline(benchOf(hidden), {
+        fault: (call) => {
+          if (n++ === dieAt) throw new Dead();
+          if (call.kind === "set") branch = call.value;
+          if (n > dieAt && textOf(call) === "shots") again++;
+        },
+      });
+      const path = join(folder, `align-${dieAt}.journal`);
+      await deadRun(beamline, Journal.create(path, alignSplitDelay(options)), alignSplitDelay(options));
+      const { result, points } = await resumeScan(path, alignSplitDelay(options), beamline);
+      expect(result?.isDone, JSON.stringify(result?.steps)).toBe(true);
+      expect(points).toBe(shots);
+      const before = calls.slice(0, dieAt).filter((call) => call === "shots").length;
+      expect(before + again, `died at ${dieAt}, ${calls[dieAt] ?? ""}`).toBe(shots);
+      expect(branch).toBe("both");
+      const places = optics.with(result?.correction).positions({ delayPs: 0, photonEnergyEv });
+      for (const [axis, place] of Object.entries(places)) expect(place).toBeCloseTo(beamline.devices.at(axis), 9);
+      expect(Math.abs(truthOf(hidden, (axis) => beamline.devices.at(axis)).delayPs)).toBeLessThan(0.001);
+    }
+  });
+
   it("leaves CC1 at the photon energy of the other branch when the crystals are learnt again", async () => {
     const hidden = hiddenOf(2);
     const beamline = virtualBeamline(benchOf(hidden));
@@ -176,18 +214,41 @@ describe("alignSplitDelay", () => {
     expect(Math.abs(off("cc1") - off("bs"))).toBeLessThan(4);
   });
 
+  it("learns nothing where an axis would leave its limits at a later delay: refused before anything moves", async () => {
+    const learn = (delaysPs: readonly number[]) =>
+      learnSplitDelay({ optics, photonEnergyEv, monitors, delaysPs, points: 31, shots: 5, learntAt: "now" });
+    const bench = benchOf(hiddenOf(1));
+    const moves: unknown[] = [];
+    const beamline = virtualBeamline(
+      { ...bench, axes: { ...bench.axes, gap2: { limits: { from: 4.9, to: 5.5 }, speed: 10, start: 5 } } },
+      { fault: ({ kind }) => void moves.push(kind) },
+    );
+    const [inside, outside] = [1, 4];
+    // 4 ps are 0.9 mm of both gaps.
+    await expect(new Engine(beamline).run(learn([0, inside, outside]))).rejects.toMatchObject({
+      code: "LIMIT",
+      message: expect.stringContaining("gap2") as string,
+    });
+    expect(moves).toEqual([]);
+    // A delay that the geometry cannot give.
+    await expect(new Engine(beamline).run(learn([0, -40]))).rejects.toMatchObject({ code: "BAD_ARGUMENT" });
+    expect(moves).toEqual([]);
+    const { points, problem } = dryRun(learn([0, inside]), { devices: bench });
+    expect([points, problem]).toEqual([{ from: 2 * 4 * 31, to: 2 * 4 * 31 }, null]);
+  });
+
   it("refuses single shots, which have no scatter and so no error", () => {
     expect(() => alignSplitDelay({ ...options, shots: 1 })).toThrow(/2 or more/);
   });
 
   it("tells beforehand where it would go", () => {
-    const { points, violations, problem } = dryRun(alignSplitDelayPath(options), { devices: benchOf(hiddenOf(1)) });
+    const { points, violations, problem } = dryRun(alignSplitDelay(options), { devices: benchOf(hiddenOf(1)) });
     // Seven scans, each with a point before and one after, and both branches twice.
     expect(points).toEqual({ from: 7 * 33 + 4, to: 7 * 33 + 4 });
     expect([violations, problem]).toEqual([[], null]);
     const axes = benchOf(hiddenOf(1)).axes;
     const near = { ...axes, bm: { limits: { from: 0, to: angleDeg }, speed: 1, start: angleDeg } };
-    const tight = dryRun(alignSplitDelayPath(options), { devices: { ...benchOf(hiddenOf(1)), axes: near } });
+    const tight = dryRun(alignSplitDelay(options), { devices: { ...benchOf(hiddenOf(1)), axes: near } });
     expect(tight.violations.join()).toContain("bm");
   });
 });

@@ -214,6 +214,10 @@ describe("peaks", () => {
     await new Engine(beamline).run(alignCentroid([along("x"), along("y")], { rounds: 2 }));
     expect(beamline.devices.at("x")).toBeCloseTo(0.3, 3);
     expect(beamline.devices.at("y")).toBeCloseTo(-0.2, 3);
+    // The second axis comes after a look at what was measured; its limits are known before.
+    const beyond = alignCentroid([along("x"), { ...along("theta"), to: 31 }]);
+    await expect(new Engine(beamline).run(beyond)).rejects.toMatchObject({ code: "LIMIT" });
+    expect(beamline.devices.at("x")).toBeCloseTo(0.3, 3);
   });
 
   it("adaptiveScan takes small steps where the signal changes, and both ends", async () => {
