@@ -6,11 +6,15 @@ import { type Measured, type Optimiser, type SteppedRange, withinStep } from "./
 /** Places that are looked at before the next is measured, and rounds by which the best of them is refined. */
 const CANDIDATES = 300;
 const REFINEMENTS = 80;
+/** Rounds by which the place of the greatest mean is refined, which is cheap. */
+const REFINEMENTS_OF_MEAN = 400;
 /** The first places lie so far from the start, in steps: two of them are at most a step apart. */
 const FIRST_STEPS = 0.5;
 /** Nothing is to be gained when it expects less than this part of the best value, so often in a row. */
 const LEAST_GAIN = 0.003;
 const LITTLE_GAINS = 3;
+/** A value of so many errors has a logarithm whose error is as even as its own. */
+const LOG_ERRORS = 5;
 
 /**
  * Bayesian: a Gaussian process of all that was measured, each point with its own noise, says where the most is expected
@@ -23,6 +27,8 @@ export class Bayesian implements Optimiser {
   readonly #first: (readonly number[])[];
   #measured: readonly Measured[] = [];
   #process: GaussianProcess | undefined;
+  /** Whether the process is of the logarithms. */
+  #isLog = false;
   #now: readonly number[];
   #littleGains = 0;
 
@@ -42,10 +48,11 @@ export class Bayesian implements Optimiser {
       return near;
     }
     const process = this.#model();
-    const best = process.at(this.#scaled(this.best())).mean;
+    const near = this.best();
+    const best = process.mean(this.#scaled(near));
     const gain = (place: readonly number[]): number => expectedGain(process.at(this.#scaled(place)), best);
-    const [place, most] = this.#search(gain);
-    this.#littleGains = most < LEAST_GAIN * Math.abs(best) ? this.#littleGains + 1 : 0;
+    const [place, most] = this.#search(gain, near);
+    this.#littleGains = most < LEAST_GAIN * (this.#isLog ? 1 : Math.abs(best)) ? this.#littleGains + 1 : 0;
     return this.#littleGains >= LITTLE_GAINS ? undefined : place;
   }
 
@@ -59,17 +66,24 @@ export class Bayesian implements Optimiser {
     const process = this.#model();
     let [best, most] = [this.#now, -Infinity];
     for (const { at } of this.#measured) {
-      const { mean } = process.at(this.#scaled(at));
+      const mean = process.mean(this.#scaled(at));
       if (mean > most) [best, most] = [at, mean];
     }
-    return this.#refine(best, (place) => process.at(this.#scaled(place)).mean, most, best)[0];
+    const meanAt = (place: readonly number[]): number => process.mean(this.#scaled(place));
+    return this.#refine(best, meanAt, most, best, REFINEMENTS_OF_MEAN)[0];
   }
 
+  /**
+   * Of the logarithms, where all values are well above 0: light is a peak with long tails and its noise goes with it;
+   * in the logarithm the tails are slopes and the noise is even.
+   */
   #model(): GaussianProcess {
-    this.#process ??= new GaussianProcess(
+    if (this.#process !== undefined) return this.#process;
+    this.#isLog = this.#measured.every(({ value, error }) => value > LOG_ERRORS * error);
+    this.#process = new GaussianProcess(
       this.#measured.map(({ at }) => this.#scaled(at)),
-      this.#measured.map(({ value }) => value),
-      this.#measured.map(({ error }) => error),
+      this.#measured.map(({ value }) => (this.#isLog ? Math.log(value) : value)),
+      this.#measured.map(({ value, error }) => (this.#isLog ? error / value : error)),
     );
     return this.#process;
   }
@@ -78,17 +92,20 @@ export class Bayesian implements Optimiser {
     return this.#ranges.map(({ from, to }, i) => ((place[i] ?? NaN) - from) / (to - from));
   }
 
-  /** The place of the greatest `score` within a step of where it is now. */
-  #search(score: (place: readonly number[]) => number): [place: readonly number[], score: number] {
+  /** The place of the greatest `score` within a step of where it is now; looked for at `around`, too. */
+  #search(
+    score: (place: readonly number[]) => number,
+    around: readonly number[],
+  ): [place: readonly number[], score: number] {
     let [best, most] = [this.#now, -Infinity];
-    const near = withinStep(this.#ranges, this.#now, this.best());
+    const near = withinStep(this.#ranges, this.#now, around);
     for (let n = 0; n < CANDIDATES; n++) {
       const wide = n % 2 === 0;
       const place = withinStep(this.#ranges, this.#now, this.#around(wide ? this.#now : near, wide ? 1 : 0.3));
       const value = score(place);
       if (value > most) [best, most] = [place, value];
     }
-    return this.#refine(best, score, most, this.#now);
+    return this.#refine(best, score, most, this.#now, REFINEMENTS);
   }
 
   /** Goes uphill by smaller and smaller random steps, within a step of `centre`. */
@@ -97,10 +114,11 @@ export class Bayesian implements Optimiser {
     score: (place: readonly number[]) => number,
     had: number,
     centre: readonly number[],
+    rounds: number,
   ): [place: readonly number[], score: number] {
     let [best, most] = [from, had];
-    for (let n = 0; n < REFINEMENTS; n++) {
-      const place = withinStep(this.#ranges, centre, this.#around(best, 0.3 * (1 - n / REFINEMENTS)));
+    for (let n = 0; n < rounds; n++) {
+      const place = withinStep(this.#ranges, centre, this.#around(best, 0.3 * (1 - n / rounds)));
       const value = score(place);
       if (value > most) [best, most] = [place, value];
     }

@@ -17,8 +17,8 @@ interface Fitted {
 }
 
 /** Lengths over which the function changes, in units of the ranges, and its deviations in units of the scatter. */
-const LENGTHS = [0.4, 0.7, 1.1, 1.7, 2.6];
-const DEVIATIONS = [0.5, 1, 2, 4];
+const LENGTHS = [0.4, 0.6, 0.9, 1.3, 2, 3, 4.5];
+const DEVIATIONS = [0.5, 1, 2, 4, 8, 16];
 
 /**
  * Regression by a Gaussian process (Rasmussen and Williams, Gaussian Processes for Machine Learning, 2006, algorithm
@@ -50,20 +50,32 @@ export class GaussianProcess {
     this.#fitted = best;
   }
 
+  /** The mean of {@link at}, in a time that goes with the points and not with their square. */
+  mean(place: readonly number[]): number {
+    return this.#mean(this.#covariance(place));
+  }
+
   /** What is known at a place. */
   at(place: readonly number[]): Posterior {
-    const { length, variance, offset, factor, weights } = this.#fitted;
-    const n = this.#points.length;
-    const covariance = new Float64Array(n);
-    let mean = offset;
-    for (const [i, point] of this.#points.entries()) {
-      const k = variance * Math.exp(squaredDistance(place, point) / (-2 * length * length));
-      covariance[i] = k;
-      mean += k * (weights[i] ?? 0);
-    }
-    solveLower(factor, covariance, n);
+    const { variance, factor } = this.#fitted;
+    const covariance = this.#covariance(place);
+    const mean = this.#mean(covariance);
+    solveLower(factor, covariance, covariance.length);
     const known = covariance.reduce((sum, value) => sum + value * value, 0);
     return { mean, deviation: Math.sqrt(Math.max(0, variance - known)) };
+  }
+
+  /** With each point. */
+  #covariance(place: readonly number[]): Float64Array {
+    const { length, variance } = this.#fitted;
+    const of = (point: readonly number[]): number =>
+      variance * Math.exp(squaredDistance(place, point) / (-2 * length * length));
+    return Float64Array.from(this.#points, of);
+  }
+
+  #mean(covariance: Float64Array): number {
+    const { offset, weights } = this.#fitted;
+    return covariance.reduce((sum, value, i) => sum + value * (weights[i] ?? 0), offset);
   }
 }
 

@@ -41,7 +41,7 @@ export function watched(at: (n: number, call: VirtualCall) => void = () => {}) {
   return { beamline, done };
 }
 
-function textOf(call: VirtualCall): string {
+export function textOf(call: VirtualCall): string {
   if (call.kind === "shutter") return `${call.open ? "open" : "close"} ${call.name}`;
   if (call.kind === "move") return `move ${Object.entries(call.to).join()}`;
   if (call.kind === "set") return `set ${call.setting} ${call.value}`;
