@@ -1,22 +1,35 @@
 // AssemblyScript with v128: the common mode of the readout ports of one image. Compiled by scripts/build-kernels.ts,
 // called from src/reduce/corrections/common-mode.ts and zero-peak.ts. Addresses are in bytes, images are f32.
 
-/** Bins of the histogram of a port, on both sides of 0. */
+/** Bins of the histogram of a port, on both sides of 0; one more counts the pixels outside. */
 const REACH: i32 = 128;
+
+/** The numbers 0 to 3, to leave out the pixels of the next stripe. */
+function ramp(): v128 {
+  return i32x4(0, 1, 2, 3);
+}
 
 function add1(at: usize): void {
   store<u32>(at, load<u32>(at) + 1);
 }
 
-/** Adds both lanes to a f64 number. */
+/** Adds the four lanes to a f64 number. */
 function addLanes(at: usize, x: v128): void {
-  store<f64>(at, load<f64>(at) + (f64x2.extract_lane(x, 0) + f64x2.extract_lane(x, 1)));
+  const high = f64x2.promote_low_f32x4(i8x16.shuffle(x, x, 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15));
+  const both = f64x2.add(f64x2.promote_low_f32x4(x), high);
+  store<f64>(at, load<f64>(at) + (f64x2.extract_lane(both, 0) + f64x2.extract_lane(both, 1)));
+}
+
+/** Adds how many lanes were counted, each down from 0, to a f64 number. */
+function addCounts(at: usize, x: v128): void {
+  const n = i32x4.extract_lane(x, 0) + i32x4.extract_lane(x, 1) + i32x4.extract_lane(x, 2) + i32x4.extract_lane(x, 3);
+  store<f64>(at, load<f64>(at) - <f64>n);
 }
 
 /**
- * Counts the pixels × `perUnit` of each port in its histogram of bins of 1, in two tables of u32 one behind the other
- * that even and odd pixels go to; and adds those below `spot`, and how many they are, to the f64 sums of their block.
- * A port is `parts` stripes of `width` columns, and each stripe is `blocks` blocks of rows.
+ * Counts the pixels × `perUnit` of each port in its histogram of bins of 1: u32 [bins][4], for pixels in turn; and adds
+ * those below `spot`, and how many they are, to the f64 sums of their block. A port is `parts` stripes of `width`
+ * columns, and each stripe is `blocks` blocks of rows. Up to three pixels behind the image are read, and not used.
  */
 export function portCountsF32(
   pixels: usize,
@@ -25,53 +38,47 @@ export function portCountsF32(
   stripes: i32,
   parts: i32,
   blocks: i32,
-  perUnit: f64,
-  spot: f64,
+  perUnit: f32,
+  spot: f32,
   counts: usize,
   sums: usize,
   numbers: usize,
 ): void {
-  const factor = f64x2.splat(perUnit);
-  const reach = f64x2.splat(<f64>REACH);
-  const end = f64x2.splat(2 * <f64>REACH);
-  const zero = f64x2.splat(0);
-  const least = f64x2.splat(-Infinity);
-  const most = f64x2.splat(spot);
-  const one = f64x2.splat(1);
-  let pixel = pixels;
+  const factor = f32x4.splat(perUnit);
+  const reach = i32x4.splat(REACH);
+  const outside = i32x4.splat(2 * REACH);
+  const least = f32x4.splat(-Infinity);
+  const most = f32x4.splat(spot);
+  let row = pixels;
   for (let r = 0; r < rows; r++) {
     const block = (r * blocks) / rows;
     for (let stripe = 0; stripe < stripes; stripe++) {
-      const even = counts + <usize>((stripe / parts) * 16 * REACH);
-      const odd = even + 8 * REACH;
-      let sum = zero;
-      let number = zero;
-      for (let i = 0; i < width; i += 2) {
-        const value = f64x2.mul(f64x2.promote_low_f32x4(v128.load64_zero(pixel)), factor);
-        const bin = f64x2.add(value, reach);
-        let inside = v128.and(f64x2.ge(bin, zero), f64x2.lt(bin, end));
-        let kept = v128.and(f64x2.gt(value, least), f64x2.lt(value, most));
-        pixel += 8;
-        // The second one is of the next stripe.
-        if (i + 1 === width) {
-          inside = i64x2.replace_lane(inside, 1, 0);
-          kept = i64x2.replace_lane(kept, 1, 0);
-          pixel -= 4;
+      const table = counts + <usize>((stripe / parts) * 16 * (2 * REACH + 1));
+      let sum = f32x4.splat(0);
+      let number = i32x4.splat(0);
+      for (let i = 0; i < width; i += 4) {
+        const value = f32x4.mul(v128.load(row + ((<usize>i) << 2)), factor);
+        let kept = v128.and(f32x4.gt(value, least), f32x4.lt(value, most));
+        // What lies below the first bin is large without its sign. A pixel that is no number is not equal to itself.
+        let bin = i32x4.add(i32x4.trunc_sat_f32x4_s(f32x4.floor(value)), reach);
+        bin = v128.or(bin, f32x4.ne(value, value));
+        if (i + 4 > width) {
+          const own = i32x4.lt_s(ramp(), i32x4.splat(width - i));
+          kept = v128.and(kept, own);
+          bin = v128.or(bin, v128.not(own));
         }
-        sum = f64x2.add(sum, v128.and(value, kept));
-        number = f64x2.add(number, v128.and(one, kept));
-        const whole = i32x4.trunc_sat_f64x2_s_zero(bin);
-        if (i64x2.all_true(inside)) {
-          add1(even + ((<usize>i32x4.extract_lane(whole, 0)) << 2));
-          add1(odd + ((<usize>i32x4.extract_lane(whole, 1)) << 2));
-        } else {
-          if (i64x2.extract_lane(inside, 0) !== 0) add1(even + ((<usize>i32x4.extract_lane(whole, 0)) << 2));
-          if (i64x2.extract_lane(inside, 1) !== 0) add1(odd + ((<usize>i32x4.extract_lane(whole, 1)) << 2));
-        }
+        sum = f32x4.add(sum, v128.and(value, kept));
+        number = i32x4.add(number, kept);
+        bin = i32x4.shl(i32x4.min_u(bin, outside), 4);
+        add1(table + <usize>i32x4.extract_lane(bin, 0));
+        add1(table + <usize>i32x4.extract_lane(bin, 1) + 4);
+        add1(table + <usize>i32x4.extract_lane(bin, 2) + 8);
+        add1(table + <usize>i32x4.extract_lane(bin, 3) + 12);
       }
+      row += (<usize>width) << 2;
       const at = (<usize>(stripe * blocks + block)) << 3;
       addLanes(sums + at, sum);
-      addLanes(numbers + at, number);
+      addCounts(numbers + at, number);
     }
   }
 }
@@ -79,7 +86,8 @@ export function portCountsF32(
 /**
  * Sums of each block, over every `step`th row but the last two: (pixel − mean of the block) × the pixel, its two
  * neighbors to the right and below, and the four two columns and rows away; then how many pixels these were: four f64
- * for each block at `out`. Left out are pixels from `most` on, and those beside one that is no number.
+ * for each block at `out`. Left out are pixels from `most` on, and those beside one that is no number. Up to three
+ * pixels behind the image are read, and not used.
  */
 export function blockProductsF32(
   pixels: usize,
@@ -89,58 +97,51 @@ export function blockProductsF32(
   blocks: i32,
   step: i32,
   means: usize,
-  most: f64,
+  most: f32,
   out: usize,
 ): void {
   const far = 2;
   const width = columns / stripes;
-  const mosts = f64x2.splat(most);
-  const highest = f64x2.splat(4 * most);
-  const lowest = f64x2.splat(-most);
-  const zero = f64x2.splat(0);
-  const one = f64x2.splat(1);
+  const mosts = f32x4.splat(most);
+  const highest = f32x4.splat(4 * most);
+  const lowest = f32x4.splat(-most);
+  const zero = f32x4.splat(0);
   const down = (<usize>columns) << 2;
   for (let r = 0; r < rows - far; r += step) {
     const block = (r * blocks) / rows;
     for (let stripe = 0; stripe < stripes; stripe++) {
       const index = <usize>(stripe * blocks + block);
-      const mean = f64x2.splat(load<f64>(means + (index << 3)));
+      const mean = f32x4.splat(<f32>load<f64>(means + (index << 3)));
       const end = min((stripe + 1) * width, columns - far);
       let own = zero;
       let edge = zero;
       let apart = zero;
-      let number = zero;
-      for (let c = max(far, stripe * width); c < end; c += 2) {
+      let number = i32x4.splat(0);
+      for (let c = max(far, stripe * width); c < end; c += 4) {
         const at = pixels + ((<usize>(r * columns + c)) << 2);
-        const x = pair(at);
-        const near = f64x2.add(pair(at + 4), pair(at + down));
+        const x = v128.load(at);
+        const near = f32x4.add(v128.load(at + 4), v128.load(at + down));
         const below = at + far * down;
-        const across = f64x2.add(pair(below - 4 * far), pair(below + 4 * far));
-        const away = f64x2.add(f64x2.add(pair(at + 4 * far), pair(below)), across);
-        const all = f64x2.add(f64x2.add(x, near), away);
+        const across = f32x4.add(v128.load(below - 4 * far), v128.load(below + 4 * far));
+        const away = f32x4.add(f32x4.add(v128.load(at + 4 * far), v128.load(below)), across);
+        const all = f32x4.add(f32x4.add(x, near), away);
         // No comparison holds for a pixel that is no number.
-        let taken = v128.and(f64x2.lt(x, mosts), v128.and(f64x2.lt(all, highest), f64x2.gt(all, lowest)));
-        // The second one is of the next stripe.
-        if (c + 1 === end) taken = i64x2.replace_lane(taken, 1, 0);
+        let taken = v128.and(f32x4.lt(x, mosts), v128.and(f32x4.lt(all, highest), f32x4.gt(all, lowest)));
+        if (c + 4 > end) taken = v128.and(taken, i32x4.lt_s(ramp(), i32x4.splat(end - c)));
         // One factor less its mean is enough.
-        const d = f64x2.sub(x, mean);
-        own = f64x2.add(own, v128.and(f64x2.mul(d, x), taken));
-        edge = f64x2.add(edge, v128.and(f64x2.mul(d, near), taken));
-        apart = f64x2.add(apart, v128.and(f64x2.mul(d, away), taken));
-        number = f64x2.add(number, v128.and(one, taken));
+        const d = f32x4.sub(x, mean);
+        own = f32x4.add(own, v128.and(f32x4.mul(d, x), taken));
+        edge = f32x4.add(edge, v128.and(f32x4.mul(d, near), taken));
+        apart = f32x4.add(apart, v128.and(f32x4.mul(d, away), taken));
+        number = i32x4.add(number, taken);
       }
       const sums = out + (index << 5);
       addLanes(sums, own);
       addLanes(sums + 8, edge);
       addLanes(sums + 16, apart);
-      addLanes(sums + 24, number);
+      addCounts(sums + 24, number);
     }
   }
-}
-
-/** Two pixels. */
-function pair(at: usize): v128 {
-  return f64x2.promote_low_f32x4(v128.load64_zero(at));
 }
 
 /** Takes its level (f64) off the pixels of each port that has one. */
@@ -148,20 +149,15 @@ export function takeLevelsF32(pixels: usize, rows: i32, width: i32, ports: i32, 
   let pixel = pixels;
   for (let r = 0; r < rows; r++) {
     for (let port = 0; port < ports; port++) {
-      const level = load<f64>(levels + ((<usize>port) << 3));
+      const level = <f32>load<f64>(levels + ((<usize>port) << 3));
+      const end = pixel + ((<usize>width) << 2);
       if (level - level !== 0) {
-        pixel += (<usize>width) << 2;
+        pixel = end;
         continue;
       }
-      const both = f64x2.splat(level);
-      for (let i = 0; i + 1 < width; i += 2) {
-        v128.store64_lane(pixel, f32x4.demote_f64x2_zero(f64x2.sub(pair(pixel), both)), 0);
-        pixel += 8;
-      }
-      if (width & 1) {
-        store<f32>(pixel, <f32>(<f64>load<f32>(pixel) - level));
-        pixel += 4;
-      }
+      const all = f32x4.splat(level);
+      for (; pixel + 16 <= end; pixel += 16) v128.store(pixel, f32x4.sub(v128.load(pixel), all));
+      for (; pixel < end; pixel += 4) store<f32>(pixel, load<f32>(pixel) - level);
     }
   }
 }

@@ -14,6 +14,9 @@ export class LightBlocks {
   readonly apart: Float64Array;
   /** Made here: mean less level; NaN where the block is not to be used. */
   readonly light: Float64Array;
+  /** Room to work in: two numbers of each block. */
+  readonly some: Float64Array;
+  readonly others: Float64Array;
   /** Made here: 1 where light scatters as photons do, 0 where there are edges, spots or hot pixels. */
   readonly even: Uint8Array;
 
@@ -22,6 +25,7 @@ export class LightBlocks {
     this.each = each;
     [this.means, this.pixels, this.pairs, this.own] = [made(), made(), made(), made()];
     [this.edges, this.apart, this.light] = [made(), made(), made()];
+    [this.some, this.others] = [made(), made()];
     this.even = new Uint8Array(each * ports);
   }
 }
@@ -45,6 +49,8 @@ const [STEP, EVEN] = [0.15, 0.02];
 const [LEAST_VALUES, MOST_VALUES] = [6, 20];
 /** Photons per pixel of a port up to which all its blocks count as even: a few photons in a block look like spots. */
 const LITTLE = 0.05;
+/** Part of the blocks of even light that are not taken for even. */
+const BY_CHANCE = 0.03;
 /** The brightest pixels of a port, so small a part of all, are left out: hardly any of them has no photon. */
 const BRIGHTEST = 0.005;
 /** Of more blocks than these only every third is sorted. */
@@ -71,9 +77,12 @@ export function chargeOfPhoton(
   before: Charge | undefined,
 ): Charge | undefined {
   const { even, pairs, means, each, light } = blocks;
-  for (let b = 0; b < even.length; b++) {
-    light[b] = (pairs[b] ?? 0) > 0 ? (means[b] ?? NaN) - (levels[Math.floor(b / each)] ?? NaN) : NaN;
-    even[b] = Number.isNaN(light[b]) ? 0 : 1;
+  for (const [port, level] of levels.entries()) {
+    for (let b = port * each; b < (port + 1) * each; b++) {
+      const bright = (pairs[b] ?? 0) > 0 ? (means[b] ?? NaN) - level : NaN;
+      light[b] = bright;
+      even[b] = Number.isNaN(bright) ? 0 : 1;
+    }
   }
   if (before === undefined) keepLeast(blocks, noise);
   else keepEven(blocks, noise, before);
@@ -88,16 +97,29 @@ export function chargeOfPhoton(
 }
 
 /** Keeps the blocks that scatter least for their light. */
-function keepLeast({ even, own, apart, light }: LightBlocks, noise: number): void {
+function keepLeast({ even, own, apart, light, some, others }: LightBlocks, noise: number): void {
   const stride = light.length > MANY_BLOCKS ? 3 : 1;
-  const some = light.filter((value, b) => b % stride === 0 && !Number.isNaN(value)).sort();
-  const bright = some[Math.floor(BRIGHT * some.length)] ?? 0;
-  const ratio = own.map((value, b) => (value - (apart[b] ?? 0) - noise ** 2) / Math.max(1, light[b] ?? NaN));
-  const sorted = ratio.filter((value, b) => b % stride === 0 && !Number.isNaN(value)).sort();
+  let n = 0;
+  for (let b = 0; b < light.length; b += stride) {
+    const bright = light[b] ?? NaN;
+    if (!Number.isNaN(bright)) some[n++] = bright;
+  }
+  const bright = some.subarray(0, n).sort()[Math.floor(BRIGHT * n)] ?? 0;
+  const ratioOf = (b: number): number =>
+    ((own[b] ?? NaN) - (apart[b] ?? 0) - noise ** 2) / Math.max(1, light[b] ?? NaN);
+  // One behind the other: the ratios of these blocks and, as they are, what each counts.
+  n = 0;
+  for (let b = 0; b < light.length; b += stride) {
+    const ratio = ratioOf(b);
+    if (Number.isNaN(ratio)) continue;
+    some[n] = ratio;
+    others[n++] = Math.min(bright, Math.max(0, light[b] ?? 0));
+  }
+  const ratios = some.subarray(0, n);
+  const sorted = ratios.slice().sort();
   const weightUpTo = (limit: number): number => {
     let sum = 0;
-    for (let b = 0; b < ratio.length; b += stride)
-      if ((ratio[b] ?? NaN) <= limit) sum += Math.min(bright, Math.max(0, light[b] ?? 0));
+    for (let k = 0; k < n; k++) if ((ratios[k] ?? NaN) <= limit) sum += others[k] ?? 0;
     return sum;
   };
   const most = FIRST_PART * weightUpTo(Infinity);
@@ -108,7 +130,7 @@ function keepLeast({ even, own, apart, light }: LightBlocks, noise: number): voi
     else high = middle;
   }
   const limit = sorted[low] ?? NaN;
-  for (let b = 0; b < even.length; b++) even[b] = (ratio[b] ?? NaN) <= limit ? 1 : 0;
+  for (let b = 0; b < even.length; b++) even[b] = ratioOf(b) <= limit ? 1 : 0;
 }
 
 /** Says whether other blocks are kept than before. */
@@ -163,48 +185,66 @@ function chargeOfEven({ even, pairs, own, edges, apart, light }: LightBlocks, no
  * Pixels of a block that is not even have two values, with the mean and the scatter of the block.
  */
 export function brightnessOf(
-  { each, means, pixels, own, apart, even }: LightBlocks,
+  blocks: LightBlocks,
   port: number,
   level: number,
   photon: number,
   noise: number,
 ): Brightness {
+  const { each, means, pixels, own, apart, even, some, others } = blocks;
   const [start, end] = [port * each, (port + 1) * each];
-  let [total, sum, scatter, squares] = [0, 0, 0, 0];
   const isAny = averageOf(means, pixels, start, end) - level > LITTLE * photon && even.subarray(start, end).includes(1);
-  const isUsed = (b: number): boolean => (pixels[b] ?? 0) > 0 && (!isAny || even[b] === 1);
+  let [total, sum, scatter, squares, lowest] = [0, 0, 0, 0, Infinity];
   for (let b = start; b < end; b++) {
-    if (!isUsed(b)) continue;
-    const [weight, mean] = [pixels[b] ?? 0, means[b] ?? NaN];
+    const weight = pixels[b] ?? 0;
+    if (weight === 0 || (isAny && even[b] === 0)) continue;
+    const mean = means[b] ?? NaN;
     total += weight;
     sum += weight * mean;
     squares += weight * mean ** 2;
     scatter += noise ** 2 + photon * Math.max(0, mean - level);
+    lowest = Math.min(lowest, mean);
   }
   const mean = sum / total;
   const shrink = Math.sqrt(Math.max(0, 1 - scatter / total / (squares / total - mean ** 2)));
-  const values = new Float64Array(2 * each);
-  const weights = new Float64Array(2 * each);
-  let lowest = Infinity;
-  for (let b = start; b < end; b++) {
-    if (!isUsed(b)) continue;
-    const value = mean + shrink * ((means[b] ?? NaN) - mean);
-    lowest = Math.min(lowest, value);
-    values[b - start] = value;
-    weights[b - start] = pixels[b] ?? 0;
-  }
+  lowest = mean + shrink * (lowest - mean);
+  // Values and how many pixels have each, one behind the other.
+  let n = 0;
   for (let b = start; b < end; b++) {
     const [weight, value] = [pixels[b] ?? 0, means[b] ?? NaN];
-    if (isUsed(b) || weight === 0) continue;
+    if (weight === 0) continue;
+    if (!isAny || even[b] === 1) {
+      some[n] = mean + shrink * (value - mean);
+      others[n++] = weight;
+      continue;
+    }
     const spread = Math.max(apart[b] ?? 0, (own[b] ?? 0) - noise ** 2 - photon * Math.max(0, value - level));
     const low = Math.min(value - 1, Math.max(lowest, value - Math.sqrt(Math.max(0, spread))));
     const isLow = spread > 0 ? spread / (spread + (value - low) ** 2) : 0;
-    values[b - start] = low;
-    values[b - start + each] = value + Math.max(0, spread) / (value - low);
-    weights[b - start] = weight * isLow;
-    weights[b - start + each] = weight * (1 - isLow);
+    some[n] = low;
+    others[n++] = weight * isLow;
+    some[n] = value + Math.max(0, spread) / (value - low);
+    others[n++] = weight * (1 - isLow);
   }
-  return onSteps(values, weights, photon);
+  return onSteps(some, others, n, photon);
+}
+
+/** The light of a port, and whether it is even as far as can be told. */
+export function lightOfPort(
+  { each, means, pixels, even, light }: LightBlocks,
+  port: number,
+  level: number,
+  photon: number,
+): { readonly light: number; readonly isEven: boolean } {
+  const [start, end] = [port * each, (port + 1) * each];
+  const bright = averageOf(means, pixels, start, end) - level;
+  let [odd, all] = [0, 0];
+  for (let b = start; b < end; b++) {
+    if (Number.isNaN(light[b])) continue;
+    all++;
+    if (even[b] === 0) odd++;
+  }
+  return { light: bright, isEven: bright > LITTLE * photon && odd <= BY_CHANCE * all };
 }
 
 /** Of all pixels of these blocks. */
@@ -219,30 +259,31 @@ function averageOf(means: Float64Array, pixels: Float64Array, start: number, end
   return sum / total;
 }
 
-/** Values at even steps that stand for these. */
-function onSteps(values: Float64Array, weights: Float64Array, photon: number): Brightness {
+/** Values at even steps that stand for the first `n` of these. */
+function onSteps(values: Float64Array, weights: Float64Array, n: number, photon: number): Brightness {
   let [total, sum, lowest, highest] = [0, 0, Infinity, -Infinity];
-  for (let k = 0; k < values.length; k++) {
+  for (let k = 0; k < n; k++) {
     const [value, weight] = [values[k] ?? NaN, weights[k] ?? 0];
     if (weight === 0) continue;
     total += weight;
     sum += weight * value;
-    if (value < lowest) lowest = value;
-    if (value > highest) highest = value;
+    lowest = Math.min(lowest, value);
+    highest = Math.max(highest, value);
   }
   const range = highest - lowest;
   if (!(range > EVEN * photon)) return { first: sum / total, step: photon, weights: Float64Array.of(1) };
   const step = Math.min(STEP * photon, range / LEAST_VALUES);
   const found = new Float64Array(Math.min(MOST_VALUES, Math.ceil(range / step) + 1));
-  for (let k = 0; k < values.length; k++) {
+  const top = found.length - 1;
+  for (let k = 0; k < n; k++) {
     const weight = (weights[k] ?? 0) / total;
     if (weight === 0) continue;
-    const at = Math.min(((values[k] ?? NaN) - lowest) / step, found.length - 1);
-    const below = Math.min(Math.floor(at), found.length - 2);
+    const at = Math.min(((values[k] ?? NaN) - lowest) / step, top);
+    const below = Math.min(Math.floor(at), top - 1);
     found[below] = (found[below] ?? 0) + weight * (below + 1 - at);
     found[below + 1] = (found[below + 1] ?? 0) + weight * (at - below);
   }
-  let last = found.length - 1;
+  let last = top;
   for (let left = found[last] ?? 0; last > 0 && left < BRIGHTEST; left += found[last] ?? 0) last--;
   return { first: lowest, step, weights: found.subarray(0, last + 1) };
 }

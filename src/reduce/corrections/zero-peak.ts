@@ -1,7 +1,14 @@
 import { Arena, instantiateKernel } from "../../core/wasm.ts";
 import { LARGEST_CLOUD, SMALLEST_CLOUD, shareExponent } from "./charge-shares.ts";
 import { kernelBinary } from "./kernel-binary.ts";
-import { type Brightness, brightnessOf, type Charge, chargeOfPhoton, type LightBlocks } from "./light-blocks.ts";
+import {
+  type Brightness,
+  brightnessOf,
+  type Charge,
+  chargeOfPhoton,
+  type LightBlocks,
+  lightOfPort,
+} from "./light-blocks.ts";
 
 // All charges here are in 30ths of `withinAdu`: 1 ADU for an MPCCD.
 
@@ -24,6 +31,8 @@ const HALF = 64;
 const [PERIOD, WAVES] = [512, 40];
 /** Light of a block may seem to be below 0 by so many photons per pixel. */
 const LEAST_LIGHT = 0.2;
+/** Part of the light that the level may be off by, where it is even and where not (docs/reductions.md). */
+const [OF_EVEN, OF_UNEVEN] = [0.003, 0.01];
 const TURNS = 24;
 /** The window, and the charge of a photon and its cloud, stay as they are from this turn on. */
 const FIXED = 12;
@@ -85,6 +94,15 @@ interface ImageSums {
   readonly blocks: LightBlocks;
 }
 
+/** What was found of a port. */
+interface PortPeak {
+  readonly level: number;
+  /** Standard error, as the fit says. */
+  readonly error: number;
+  /** What light may have moved the level by, in each image alike. */
+  readonly unsure: number;
+}
+
 const NO_LIGHT: Brightness = { first: 0, step: 0, weights: Float64Array.of(1) };
 
 /** Of one port: the levels, and what is being fitted. */
@@ -119,7 +137,7 @@ interface Shared {
  * neighborhood (the tail of the charge cloud): its size follows from the light of each block, and cloud and charge of a
  * photon from the covariances of neighboring pixels. Gives level and error of each port; NaN where it cannot be found.
  */
-export function zeroPeaks({ histograms, blocks }: ImageSums): { level: number; error: number }[] {
+export function zeroPeaks({ histograms, blocks }: ImageSums): PortPeak[] {
   const ports = histograms.map((histogram, p): Port => {
     const level = leftFlank(histogram);
     return { index: p, histogram, brightness: NO_LIGHT, base: 0, level, low: 0, high: 0 };
@@ -145,16 +163,29 @@ export function zeroPeaks({ histograms, blocks }: ImageSums): { level: number; e
     errors = found.errors;
     if (turn > 3 && found.moved < 0.01) break;
   }
-  return ports.map((port) => ({ level: port.level, error: errors.get(port) ?? NaN }));
+  return ports.map((port) => {
+    const { light, isEven } = lightOfPort(blocks, port.index, port.level, shared.photon);
+    const unsure = (isEven ? OF_EVEN : OF_UNEVEN) * Math.max(0, light);
+    return { level: port.level, error: errors.get(port) ?? NaN, unsure };
+  });
 }
 
-const blur = Float64Array.from({ length: 17 }, (_, k) => Math.exp(-((k - 8) ** 2) / 32));
+/** The right half of a bell of 4 bins rms. */
+const blur = Float64Array.from({ length: 9 }, (_, k) => Math.exp(-(k ** 2) / 32));
+const smooth = new Float64Array(2 * REACH);
 
 /** Where the histogram, from the left, has risen to a fifth of its maximum, and 1.8 σ on. */
 function leftFlank(histogram: Float64Array): number {
-  const smooth = new Float64Array(histogram.length);
-  for (let i = 0; i < smooth.length; i++) {
-    for (let k = 0; k < 17; k++) smooth[i] = (smooth[i] ?? 0) + (histogram[i + k - 8] ?? 0) * (blur[k] ?? 0);
+  smooth.fill(0);
+  for (let i = 0; i < histogram.length; i++) {
+    const n = histogram[i] ?? 0;
+    if (n === 0) continue;
+    smooth[i] = (smooth[i] ?? 0) + n;
+    for (let k = 1; k < 9; k++) {
+      const part = n * (blur[k] ?? 0);
+      if (i >= k) smooth[i - k] = (smooth[i - k] ?? 0) + part;
+      if (i + k < smooth.length) smooth[i + k] = (smooth[i + k] ?? 0) + part;
+    }
   }
   let most = 0;
   for (let i = REACH - 60; i < REACH + 60; i++) most = Math.max(most, smooth[i] ?? 0);

@@ -185,7 +185,8 @@ describe("commonMode", () => {
     "twice as much at one end": (row: number) => (2 * 0.6 * row) / 512,
     "spots on even light": (row: number, column: number) => 0.6 + (row % 64 < 2 && column % 64 < 2 ? 30 : 0),
   };
-  it.each(Object.entries(lights))("takes under 0.3 percent of the signal of %s", async (_kind, photonsPerPixel) => {
+  /** Light of 138 ADU on a level of 4 ADU. */
+  async function levelsUnder(photonsPerPixel: number | ((row: number, column: number) => number)) {
     const [random, [rows, columns]] = [new Random(19), [512, 256]];
     const frame = { rows, columns, aduPerPhoton: 138, cloudPx: 0.16, noiseAdu: 11, photonsPerPixel };
     const { pixels } = chargeImage(random, frame);
@@ -194,12 +195,35 @@ describe("commonMode", () => {
       { average: mean() },
       { corrections: [correct.commonMode({ ports: 4 })] },
     );
-    const levels = (commonModeLevels(ledger)["A"] ?? []).map(({ meanAdu }) => meanAdu);
+    return commonModeLevels(ledger)["A"] ?? [];
+  }
+
+  it.each(Object.entries(lights))("takes under 0.3 percent of the signal of %s", async (_kind, photonsPerPixel) => {
+    const found = await levelsUnder(photonsPerPixel);
+    const levels = found.map(({ meanAdu }) => meanAdu);
     const average = levels.reduce((a, b) => a + b, 0) / 4;
+    for (const { meanAdu, errorAdu } of found) {
+      expect(errorAdu).toBeLessThan(1);
+      expect(Math.abs(meanAdu - 4)).toBeLessThan(3 * errorAdu);
+    }
     const scatter = Math.sqrt(levels.reduce((sum, x) => sum + (x - average) ** 2, 0) / 3 / 4);
     // With one light for the whole port: 3.6, 1.5 and 0.6 ADU off.
     expect(Math.abs(average - 4)).toBeLessThan(0.003 * 0.6 * 138 + 2 * scatter);
     expect(scatter).toBeLessThan(0.2);
+  });
+
+  it("states an error of 1 percent of the light where rings are narrow", async () => {
+    const found = await levelsUnder((row, column) => {
+      const off = ((Math.hypot(row - 256, column - 128) % 50) - 25) / 3;
+      return 0.1 * (1 + 59 * Math.exp(-(off ** 2) / 2));
+    });
+    expect(found).toHaveLength(4);
+    for (const { meanAdu, errorAdu } of found) {
+      expect(Math.abs(meanAdu - 4)).toBeLessThan(2 * errorAdu);
+      // Some photon per pixel in the mean.
+      expect(errorAdu / 138).toBeGreaterThan(0.008);
+      expect(errorAdu / 138).toBeLessThan(0.015);
+    }
   });
 
   it("is not misled by bright spots, nor by light that is not even", async () => {
