@@ -26,7 +26,7 @@ export function nativeSources(): Plugin {
     enforce: "pre",
     async configResolved({ test }) {
       isWatching = test?.watch === true;
-      if (!isWatching) await make();
+      await make();
     },
     configureVitest({ experimental_defineCacheKeyGenerator: keyBy }) {
       // What Vite keeps of a module says where its imports are.
@@ -38,6 +38,11 @@ export function nativeSources(): Plugin {
       return path.startsWith(src + sep) ? placeOf(path) : undefined;
     },
   };
+}
+
+/** The JavaScript of a module of `src`, for files that a test writes as users do: Node.js loads them. */
+export function nativeSource(name: string): string {
+  return placeOf(join(src, name));
 }
 
 function placeOf(path: string): string {

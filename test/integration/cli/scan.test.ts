@@ -4,12 +4,13 @@ import { pathToFileURL } from "node:url";
 import { describe, expect, it } from "vitest";
 import { Journal, TargetMap } from "../../../src/scan/index.ts";
 import { cli } from "../../support/fake-io.ts";
+import { nativeSource } from "../../support/native-sources.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 
 const folder = temporaryFolder();
 const url = ["--url", "sim:?clock=virtual"];
 const delay = "bl3_st2_pm001";
-const scanModule = pathToFileURL(join(import.meta.dirname, "../../../src/scan/index.ts")).href;
+const scanModule = pathToFileURL(nativeSource("scan/index.ts")).href;
 
 function planFile(name: string, body: string): string {
   const path = join(folder, name);
