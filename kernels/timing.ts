@@ -1,26 +1,10 @@
 // AssemblyScript with v128: the profile along the rows of a picture of the timing monitor. Compiled by
 // scripts/build-kernels.ts, called from src/timing/picture-profile.ts. Addresses are bytes, lengths and pitches elements.
 
-/** The largest of rows × columns uint16 pixels. */
-export function largest(pixels: usize, pitch: i32, rows: i32, columns: i32): i32 {
-  let most = i16x8.splat(0);
-  let rest: u32 = 0;
-  const whole = columns & ~7;
-  for (let row = 0; row < rows; row++) {
-    const from = pixels + ((<usize>row * <usize>pitch) << 1);
-    for (let i = 0; i < whole; i += 8) most = i16x8.max_u(most, v128.load(from + ((<usize>i) << 1)));
-    for (let i = whole; i < columns; i++) rest = max(rest, <u32>load<u16>(from + ((<usize>i) << 1)));
-  }
-  for (let shift = 0; shift < 8; shift++) {
-    rest = max(rest, <u32>i16x8.extract_lane_u(most, 0));
-    most = v128.shuffle<i16>(most, most, 1, 2, 3, 4, 5, 6, 7, 0);
-  }
-  return rest;
-}
-
 /**
- * Adds scale × (mean of the bin − pedestal) of each wanted band to the f64 profile. `count`: rows of a band; `height`: rows
- * of the picture; `scale`: a f64 for each bin of each band; `sums`: memory for a u32 for each pixel of a row, rounded up to 8.
+ * Adds scale × (mean of the bin − pedestal) of each wanted band to the f64 profile, and gives back the largest pixel of
+ * what it adds. `count`: rows of a band; `height`: rows of the picture; `scale`: a f64 for each bin of each band; `sums`:
+ * memory for a u32 for each pixel of a row, rounded up to 8.
  */
 export function addBands(
   pixels: usize,
@@ -35,12 +19,16 @@ export function addBands(
   scale: usize,
   sums: usize,
   profile: usize,
-): void {
+): i32 {
+  let most = i16x8.splat(0);
+  let rest: u32 = 0;
   const columns = bin * bins;
-  const whole = columns & ~7;
-  // Pixels of even bins are added in pairs.
-  const unit = (bin & 1) === 0 ? 2 : 1;
+  // Pixels of a bin are added in fours or in pairs where it has so many.
+  const unit = (bin & 3) === 0 ? 4 : (bin & 1) === 0 ? 2 : 1;
+  const whole = unit === 4 ? columns & ~15 : columns & ~7;
   const sumsOfBin = (<usize>(bin / unit)) << 2;
+  const length = (<usize>bins) << 3;
+  const pedestal2 = f64x2.splat(pedestal);
   for (let band = 0; band < bands; band++) {
     if (load<u8>(wanted + band) === 0) continue;
     const first = band * count;
@@ -48,38 +36,68 @@ export function addBands(
     memory.fill(sums, 0, (<usize>(columns / unit)) << 2);
     for (let row = first; row < last; row++) {
       const from = pixels + ((<usize>row * <usize>pitch) << 1);
+      const end = from + ((<usize>whole) << 1);
+      let at = from;
       let to = sums;
-      if (unit === 2) {
-        for (let i = 0; i < whole; i += 8, to += 16)
-          v128.store(to, i32x4.add(v128.load(to), i32x4.extadd_pairwise_i16x8_u(v128.load(from + ((<usize>i) << 1)))));
-        for (let i = whole; i < columns; i += 2, to += 4) {
-          const at = from + ((<usize>i) << 1);
-          store<u32>(to, load<u32>(to) + <u32>load<u16>(at) + <u32>load<u16>(at, 2));
+      if (unit === 4) {
+        for (; at < end; at += 32, to += 16) {
+          const a = v128.load(at);
+          const b = v128.load(at, 16);
+          most = i16x8.max_u(most, i16x8.max_u(a, b));
+          const c = i32x4.extadd_pairwise_i16x8_u(a);
+          const d = i32x4.extadd_pairwise_i16x8_u(b);
+          const even = v128.shuffle<i32>(c, d, 0, 2, 4, 6);
+          const odd = v128.shuffle<i32>(c, d, 1, 3, 5, 7);
+          v128.store(to, i32x4.add(v128.load(to), i32x4.add(even, odd)));
         }
-      } else {
-        for (let i = 0; i < columns; i++, to += 4)
-          store<u32>(to, load<u32>(to) + <u32>load<u16>(from + ((<usize>i) << 1)));
+      } else if (unit === 2) {
+        for (; at < end; at += 16, to += 16) {
+          const a = v128.load(at);
+          most = i16x8.max_u(most, a);
+          v128.store(to, i32x4.add(v128.load(to), i32x4.extadd_pairwise_i16x8_u(a)));
+        }
+      }
+      for (const stop = from + ((<usize>columns) << 1); at < stop; to += 4) {
+        let sum = load<u32>(to);
+        for (let k = 0; k < unit; k++, at += 2) {
+          const pixel = <u32>load<u16>(at);
+          rest = max(rest, pixel);
+          sum += pixel;
+        }
+        store<u32>(to, sum);
       }
     }
-    const pixelsOfBin = <f64>((last - first) * bin);
+    const pixelsOfBin = (last - first) * bin;
+    // Exact, and faster than a division.
+    const isPower = popcnt(pixelsOfBin) === 1;
+    const count2 = f64x2.splat(isPower ? 1 / <f64>pixelsOfBin : <f64>pixelsOfBin);
     const factors = scale + ((<usize>band * <usize>bins) << 3);
     let at = sums;
-    const length = (<usize>bins) << 3;
-    const count2 = f64x2.splat(pixelsOfBin);
-    const pedestal2 = f64x2.splat(pedestal);
     // Two bins at a time; behind an odd last one there is room.
     for (let i: usize = 0; i < length; i += 16) {
-      let left: u32 = 0;
-      let right: u32 = 0;
-      for (const end = at + sumsOfBin; at < end; at += 4) left += load<u32>(at);
-      for (const end = at + sumsOfBin; at < end; at += 4) right += load<u32>(at);
-      const both = f64x2.convert_low_i32x4_u(i32x4.replace_lane(i32x4.splat(left), 1, right));
-      const exact = f64x2.sub(f64x2.div(both, count2), pedestal2);
+      let both = i32x4.splat(0);
+      if (sumsOfBin === 4) {
+        both = v128.load64_zero(at);
+        at += 8;
+      } else {
+        let left: u32 = 0;
+        let right: u32 = 0;
+        for (const end = at + sumsOfBin; at < end; at += 4) left += load<u32>(at);
+        for (const end = at + sumsOfBin; at < end; at += 4) right += load<u32>(at);
+        both = i32x4.replace_lane(i32x4.splat(left), 1, right);
+      }
+      const total = f64x2.convert_low_i32x4_u(both);
+      const exact = f64x2.sub(isPower ? f64x2.mul(total, count2) : f64x2.div(total, count2), pedestal2);
       const mean = f64x2.promote_low_f32x4(f32x4.demote_f64x2_zero(exact));
       const sum = f64x2.add(v128.load(profile + i), f64x2.mul(v128.load(factors + i), mean));
       v128.store(profile + i, sum);
     }
   }
+  for (let k = 0; k < 8; k++) {
+    rest = max(rest, <u32>i16x8.extract_lane_u(most, 0));
+    most = v128.shuffle<i16>(most, most, 1, 2, 3, 4, 5, 6, 7, 0);
+  }
+  return rest;
 }
 
 /** Σ a b over `n` f64 numbers. */

@@ -37,8 +37,9 @@ interface Shape {
   readonly along: readonly [Float64Array, Float64Array, Float64Array];
 }
 
-/** The same with values (p) too. */
-interface Products extends Shape {
+/** Of an edge and values (p). */
+interface Products {
+  readonly shape: Shape;
   readonly ep: number;
   readonly sp: number;
   readonly qp: number;
@@ -117,7 +118,7 @@ export class EdgeSolver {
     for (let x = 0; x < this.#bins; x++) values[x] = (profile[x] ?? 0) * scale * (root[x] ?? 0);
     this.#take(this.#profile);
     this.rest.set(values);
-    this.#vectors.add(negative(along), this.rest);
+    this.#vectors.take(along, this.rest);
   }
 
   /**
@@ -148,10 +149,9 @@ export class EdgeSolver {
    * inverse of their products, once after a `refine`. It is of the depth alone where they depend on one another.
    */
   columns(): { readonly columns: readonly Float64Array[]; readonly inverse: readonly (readonly number[])[] } {
-    const { products } = this.#last;
-    const { ee, es, eq, ss, sq, qq } = products;
+    const { ee, es, eq, ss, sq, qq, along } = this.#last.products.shape;
     const columns = this.#raw.map((column, i) => {
-      this.#vectors.add(negative(products.along[i] ?? this.#sum), column);
+      this.#vectors.take(along[i] ?? this.#sum, column);
       return column;
     });
     return { columns, inverse: inverseOfThree(ee, es, eq, ss, sq, qq) ?? [[1 / ee]] };
@@ -166,7 +166,8 @@ export class EdgeSolver {
     const keep = keptPerBin(shape.tau);
     let sum = 0;
     for (let x = 0; x < this.#bins; x++) {
-      sum = sum * keep + (root[x] ?? 0) * (values[x] ?? 0);
+      // Times 1 would only make each sum wait longer for the one before.
+      sum = (keep === 1 ? sum : sum * keep) + (root[x] ?? 0) * (values[x] ?? 0);
       sums[x + 1] = sum;
     }
     this.#vectors.along(values, along);
@@ -183,35 +184,37 @@ export class EdgeSolver {
     const heights = this.#heights(edges, found);
     const drift = this.#sum;
     drift.set(along);
-    found.forEach((products, i) => {
-      addTimes(drift, -(heights[i] ?? 0), products.along[0]);
+    found.forEach(({ shape }, i) => {
+      addTimes(drift, -(heights[i] ?? 0), shape.along[0]);
     });
-    this.drift.fill(0);
-    this.#vectors.add(drift, this.drift);
-    for (let x = 0; x < this.#bins; x++) {
+    const { drift: inNoise, clean } = this;
+    inNoise.fill(0);
+    this.#vectors.add(drift, inNoise);
+    for (let x = 0; x < clean.length; x++) {
       const r = root[x] ?? 0;
       // In units of noise, both.
-      let here = this.drift[x] ?? 0;
+      let here = inNoise[x] ?? 0;
       if (!(here > LEAST_DRIFT * r)) here = r;
-      this.drift[x] = here;
-      this.clean[x] = r > 0 ? (values[x] ?? 0) / here : 1;
+      inNoise[x] = here;
+      clean[x] = r > 0 ? (values[x] ?? 0) / here : 1;
     }
-    return found[0];
+    return found[0]?.shape;
   }
 
   /** Depths of the edges, fitted together. */
   #heights(edges: readonly Solved[], [a = NONE, b]: readonly Products[]): readonly number[] {
     const [first, second] = edges;
-    if (b === undefined || first === undefined || second === undefined) return [a.ep / a.ee];
+    if (b === undefined || first === undefined || second === undefined) return [a.ep / a.shape.ee];
     const { root } = this.#model;
     const [loss, other] = this.#raw;
     const spare = this.clean;
     fillEdge(first.at, this.#shapeOf(first), loss, spare, spare);
     fillEdge(second.at, this.#shapeOf(second), other, spare, spare);
-    let both = -inner(a.along[0], b.along[0]);
+    let both = -inner(a.shape.along[0], b.shape.along[0]);
     for (let x = 0; x < this.#bins; x++) both += (root[x] ?? 0) ** 2 * (loss[x] ?? 0) * (other[x] ?? 0);
-    const det = a.ee * b.ee - both * both;
-    return [(a.ep * b.ee - b.ep * both) / det, (b.ep * a.ee - a.ep * both) / det];
+    const [ofA, ofB] = [a.shape.ee, b.shape.ee];
+    const det = ofA * ofB - both * both;
+    return [(a.ep * ofB - b.ep * both) / det, (b.ep * ofA - a.ep * both) / det];
   }
 
   /** What the other edges leave of the profile without drift is what the next steps fit. */
@@ -220,7 +223,7 @@ export class EdgeSolver {
     const { values } = this.#now;
     const [raw, byPosition, bySigma] = this.#raw;
     const { clean } = this;
-    for (let x = 0; x < this.#bins; x++) values[x] = ((clean[x] ?? 0) - 1) * (root[x] ?? 0);
+    for (let x = 0; x < values.length; x++) values[x] = ((clean[x] ?? 0) - 1) * (root[x] ?? 0);
     for (const edge of others) {
       fillEdge(edge.at, this.#shapeOf(edge), raw, byPosition, bySigma);
       for (let x = 0; x < this.#bins; x++) {
@@ -233,7 +236,7 @@ export class EdgeSolver {
 
   /** @param slot - whose memory is used: those of two edges are needed at once, and that of the last step later */
   #measure(edge: Solved, known: Whitened, slot: number): Products {
-    return this.#with(this.#shape(edge, this.#slots[slot] ?? NONE.along), known);
+    return this.#with(this.#shape(edge, this.#slots[slot] ?? NONE.shape.along), known);
   }
 
   /** Of an edge alone. */
@@ -302,28 +305,28 @@ export class EdgeSolver {
       sp -= p * (ofShift[k] ?? 0);
       qp -= p * (ofWidth[k] ?? 0);
     }
-    return { ...shape, ep, sp, qp };
+    return { shape, ep, sp, qp };
   }
 
   /** One step for one edge; `known`: its shape, right after it was made. */
   #step(edge: Solved, prior: number, known: Shape | undefined): Solved {
     const { shape } = this.#model;
     const products = known === undefined ? this.#measure(edge, this.#now, STEP_SLOT) : this.#with(known, this.#now);
-    const { ee, es, eq, ss, sq, qq, ep, sp, qp } = products;
+    const { ep, sp, qp } = products;
+    const { ee, es, eq, ss, sq, qq } = products.shape;
     const d = edge.depth;
     // The prior of the width: ln σ within some 25 % of what other edges have.
     const tie = 1 / (prior * edge.sigma) ** 2;
     const inverse = inverseOfThree(ee, d * es, d * eq, d * d * ss, d * d * sq, d * d * qq + tie);
     this.#last = { edge, products, move: [0, 0, 0] };
     if (inverse === undefined) return edge;
-    const right = [
+    const right: Row = [
       -(ep + d * ee),
       -d * (sp + d * es),
       -d * (qp + d * eq) - tie * edge.sigma * Math.log(edge.sigma / shape.sigma),
     ];
-    const moved = (row: readonly number[]): number => row.reduce((sum, value, i) => sum + value * (right[i] ?? 0), 0);
     const [toDepth, toPosition, toWidth] = inverse;
-    const [depth, shift, wider] = [moved(toDepth), moved(toPosition), moved(toWidth)];
+    const [depth, shift, wider] = [times(toDepth, right), times(toPosition, right), times(toWidth, right)];
     this.#last = { edge, products, move: [depth, shift, wider] };
     const most = edge.sigma;
     return {
@@ -341,7 +344,8 @@ export class EdgeSolver {
     const { root, shape } = this.#model;
     const { values, along } = this.#now;
     const [loss, byPosition, bySigma] = this.#raw;
-    const { first, last, before } = products.window;
+    const { window, along: ofEdge } = products.shape;
+    const { first, last, before } = window;
     const keep = keptPerBin(shape.tau);
     let back = before;
     for (let x = first - 1; x >= 0; x--, back *= keep) {
@@ -353,19 +357,16 @@ export class EdgeSolver {
     for (const curve of this.#raw) curve.fill(0, last);
     const factors = [edge.depth + move[0], edge.depth * move[1], edge.depth * move[2]] as const;
     const [a, b, c] = factors;
-    for (let x = 0; x < this.#bins; x++)
-      this.rest[x] = (values[x] ?? 0) + a * (loss[x] ?? 0) + b * (byPosition[x] ?? 0) + c * (bySigma[x] ?? 0);
+    const { rest } = this;
+    for (let x = 0; x < rest.length; x++)
+      rest[x] = (values[x] ?? 0) + a * (loss[x] ?? 0) + b * (byPosition[x] ?? 0) + c * (bySigma[x] ?? 0);
     const drift = this.#sum;
     drift.set(along);
     factors.forEach((factor, i) => {
-      addTimes(drift, factor, products.along[i] ?? NO_VECTOR);
+      addTimes(drift, factor, ofEdge[i] ?? NO_VECTOR);
     });
-    this.#vectors.add(negative(drift), this.rest);
+    this.#vectors.take(drift, rest);
   }
-}
-
-function negative(values: Float64Array): Float64Array {
-  return values.map((value) => -value);
 }
 
 const STEP_SLOT = 2;
@@ -373,12 +374,19 @@ const STEP_SLOT = 2;
 const LEAST_DRIFT = 0.05;
 const NO_VECTOR = new Float64Array(0);
 const NONE: Products = {
-  window: { first: 0, last: 0, before: 0 },
-  ...{ ee: NaN, es: NaN, eq: NaN, ss: NaN, sq: NaN, qq: NaN, ep: NaN, sp: NaN, qp: NaN },
-  along: [NO_VECTOR, NO_VECTOR, NO_VECTOR],
+  shape: {
+    window: { first: 0, last: 0, before: 0 },
+    ...{ ee: NaN, es: NaN, eq: NaN, ss: NaN, sq: NaN, qq: NaN },
+    along: [NO_VECTOR, NO_VECTOR, NO_VECTOR],
+  },
+  ...{ ep: NaN, sp: NaN, qp: NaN },
 };
 
 type Row = readonly [number, number, number];
+
+function times(a: Row, b: Row): number {
+  return a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
+}
 
 /** Inverse of the symmetric matrix [[a, b, c], [b, d, e], [c, e, f]]; undefined where rows depend on one another. */
 function inverseOfThree(

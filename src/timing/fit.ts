@@ -94,7 +94,7 @@ export class EdgeFitter {
     const begin = { at: found.at, sigma: this.model.shape.sigma, depth: found.height, error: NaN, depthError: NaN };
     // With a width of its own one edge could pass for two: the second one is looked for with the usual width first.
     const [rough = begin] = this.#solver.refine([begin], TIGHT);
-    const near = this.#search(rest, 0, rough);
+    const near = this.#mayBeTwo(rest, rough) ? this.#search(rest, 0, rough) : undefined;
     let edges: Solved[] = [];
     if (near !== undefined && isSecond(near.height, near.score / excess.step, rough.depth)) {
       edges = this.#solver.refine([rough, { ...rough, at: near.at, depth: near.height }], TIGHT);
@@ -203,7 +203,7 @@ export class EdgeFitter {
   #slide(values: Float64Array): void {
     const { root, shape } = this.model;
     const clean = this.#power;
-    for (let x = 0; x < this.bins; x++) clean[x] = (values[x] ?? 0) * (root[x] ?? 0);
+    for (let x = 0; x < clean.length; x++) clean[x] = (values[x] ?? 0) * (root[x] ?? 0);
     smooth(clean, this.#kernel, this.#work);
     slideStep(this.#work, shape.tau, this.#slid);
   }
@@ -223,8 +223,7 @@ export class EdgeFitter {
     let top = 0;
     for (let x = this.#first; x <= this.#last; x++) {
       const d = left[x] ?? 0;
-      // A step that the drift can describe as well is none.
-      if (!(d > 0.1 * (power[x] ?? 0)) || !(d > 0)) continue;
+      if (!(d > LEAST_POWER * (power[x] ?? 0)) || !(d > 0)) continue;
       const value = slid[x] ?? 0;
       const size = sign === 0 || value < 0 ? value * value : 0;
       if (size <= top * d) continue;
@@ -235,6 +234,16 @@ export class EdgeFitter {
     if (best < 0) return undefined;
     const [value, d] = [-(slid[best] ?? 0), left[best] ?? 0];
     return { at: best, score: value / Math.sqrt(d), height: value / d };
+  }
+
+  /** Whether the search could find a second edge beside this one, told without the columns, which cost most of it. */
+  #mayBeTwo(rest: Float64Array, { at, sigma }: Solved): boolean {
+    this.#slide(rest);
+    const [slid, power] = [this.#slid, this.#stepPower];
+    const least = LEAST_POWER * (SECOND_LEAST * this.model.excess.step) ** 2;
+    for (let x = this.#first; x <= this.#last; x++)
+      if ((slid[x] ?? 0) ** 2 > least * (power[x] ?? 0) && Math.abs(x - at) >= APART * sigma) return true;
+    return false;
   }
 
   /** Takes from the power of a step what the columns of the last edge can describe. */
@@ -259,16 +268,15 @@ export class EdgeFitter {
   #steepest(): number {
     const lost = this.#power;
     const { clean } = this.#solver;
-    for (let x = 0; x < this.bins; x++) lost[x] = (clean[x] ?? 0) - 1;
+    for (let x = 0; x < lost.length; x++) lost[x] = (clean[x] ?? 0) - 1;
     smooth(lost, this.#slopeKernel, this.#work);
     const values = this.#work;
-    const slope = (x: number): number => (values[x + 1] ?? 0) - (values[x - 1] ?? 0);
     let [best, top] = [this.#first, -Infinity];
     for (let x = this.#first; x <= this.#last; x++) {
-      const here = slope(x);
+      const here = slopeAt(values, x);
       if (here > top) [best, top] = [x, here];
     }
-    const [a, b, c] = [slope(best - 1), slope(best), slope(best + 1)];
+    const [a, b, c] = [slopeAt(values, best - 1), slopeAt(values, best), slopeAt(values, best + 1)];
     const bend = a - 2 * b + c;
     return bend < 0 ? best + (0.5 * (a - c)) / bend : best;
   }
@@ -276,17 +284,23 @@ export class EdgeFitter {
   /** Scatter of step heights and positions that the residual has, over that of white noise. */
   #excess(rest: Float64Array, edge: Solved | undefined): { readonly step: number; readonly position: number } {
     this.#slide(rest);
+    const [slid, smoothed, perStep, perShift] = [this.#slid, this.#work, this.#perStep, this.#perShift];
+    const [at, apart] = edge === undefined ? [0, 0] : [edge.at, 2 * edge.sigma];
     let [steps, shifts, count] = [0, 0, 0];
     for (let x = this.#first; x <= this.#last; x++) {
-      if (edge !== undefined && Math.abs(x - edge.at) < 2 * edge.sigma) continue;
-      const [perStep, perShift] = [this.#perStep[x] ?? 0, this.#perShift[x] ?? 0];
-      if (perStep === 0) continue;
-      steps += (this.#slid[x] ?? 0) ** 2 * perStep;
-      shifts += (this.#work[x] ?? 0) ** 2 * perShift;
+      const ofStep = perStep[x] ?? 0;
+      if (ofStep === 0 || Math.abs(x - at) < apart) continue;
+      const [step, shift] = [slid[x] ?? 0, smoothed[x] ?? 0];
+      steps += step * step * ofStep;
+      shifts += shift * shift * (perShift[x] ?? 0);
       count++;
     }
     return { step: Math.sqrt(steps / count), position: Math.sqrt(shifts / count) };
   }
+}
+
+function slopeAt(values: Float64Array, x: number): number {
+  return (values[x + 1] ?? 0) - (values[x - 1] ?? 0);
 }
 
 function isSecond(depth: number, significance: number, first: number): boolean {
@@ -297,6 +311,8 @@ const NONE = { height: NaN, error: NaN };
 /** A second edge is one this many times its error, and this part of the first one. */
 const SECOND_LEAST = 7;
 const SECOND_SHARE = 0.2;
+/** A step of whose power the drift and other edges leave less than this part is none. */
+const LEAST_POWER = 0.1;
 
 interface Found {
   readonly at: number;

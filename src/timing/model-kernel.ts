@@ -66,10 +66,19 @@ export class DriftVectors {
 
   /** Adds each vector times its factor to the values. */
   add(factors: Float64Array, values: Float64Array): void {
+    this.#addTimes(1, factors, values);
+  }
+
+  /** Takes each vector times its factor from the values. */
+  take(factors: Float64Array, values: Float64Array): void {
+    this.#addTimes(-1, factors, values);
+  }
+
+  #addTimes(sign: 1 | -1, factors: Float64Array, values: Float64Array): void {
     const memory = this.#memory();
     const { kernel, vectors, length, reach } = memory;
     memory.values.set(values, reach);
-    memory.factors.set(factors);
+    for (let k = 0; k < this.count; k++) memory.factors[k] = sign * (factors[k] ?? 0);
     const from = memory.values.byteOffset + 8 * reach;
     kernel.addVectors(from, vectors.byteOffset, memory.factors.byteOffset, this.count, length);
     values.set(memory.values.subarray(reach, reach + this.#bins));

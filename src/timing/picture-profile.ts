@@ -7,7 +7,6 @@ import { isFullScale, type StripLayout } from "./strip.ts";
 
 /** The functions of kernels/timing.ts. */
 interface TimingKernel {
-  readonly largest: (pixels: number, pitch: number, rows: number, columns: number) => number;
   readonly addBands: (
     pixels: number,
     pitch: number,
@@ -21,11 +20,11 @@ interface TimingKernel {
     scale: number,
     sums: number,
     profile: number,
-  ) => void;
+  ) => number;
 }
 
 function isTimingKernel(exports: object): exports is TimingKernel {
-  return hasFunctions(exports, ["largest", "addBands"]);
+  return hasFunctions(exports, ["addBands"]);
 }
 
 /**
@@ -91,18 +90,15 @@ export class PictureProfiler {
     if (layout.axis !== "columns" || !(pixels instanceof Uint16Array)) return undefined;
     const { roi, bin, bins, bands, linesPerBand } = layout;
     const [, pitch] = layout.shape;
-    const [left, right] = roi.columns;
+    const [left] = roi.columns;
     this.#pixels.set(pixels.subarray(roi.rows[0] * pitch, roi.rows[1] * pitch));
     const from = this.#pixels.byteOffset + 2 * left;
-    const height = rowsOf(layout);
-    const most = this.#kernel.largest(from, pitch, height, right - left);
-    if (most >= full || isFullScale(most)) return undefined;
     const sum = this.#profile;
     sum.fill(0);
-    this.#kernel.addBands(
+    const most = this.#kernel.addBands(
       from,
       pitch,
-      height,
+      rowsOf(layout),
       linesPerBand,
       bands,
       this.#wanted,
@@ -113,6 +109,7 @@ export class PictureProfiler {
       this.#sums,
       sum.byteOffset,
     );
+    if (most >= full || isFullScale(most)) return undefined;
     return toProfile(sum.slice(), this.#norm, darkSide);
   }
 }

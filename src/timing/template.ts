@@ -108,7 +108,8 @@ export function slideStep(values: Float64Array, tau: number, out: Float64Array):
   let sum = 0;
   for (let x = 0; x < values.length; x++) {
     const value = values[x] ?? 0;
-    sum *= keep;
+    // Times 1 would only make each sum wait longer for the one before.
+    if (keep !== 1) sum *= keep;
     out[x] = sum + value / 2;
     sum += value;
   }

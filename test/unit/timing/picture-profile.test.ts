@@ -20,6 +20,7 @@ it.each([
   { roi: undefined, bin: 1, darkSide: "low" as const },
   { roi: undefined, bin: 2, darkSide: "low" as const },
   { roi: { rows: [3, 148], columns: [5, 330] } as const, bin: 3, darkSide: "high" as const },
+  { roi: { rows: [3, 66], columns: [0, 327] } as const, bin: 4, darkSide: "low" as const },
 ])("gives the profile of a picture that its strip gives: $bin pixels a bin", ({ roi, bin, darkSide }) => {
   const layout = layoutFor([rows, columns], "columns", roi, bin);
   const weights = Float64Array.from({ length: layout.bands }, (_, band) => (band % 4 === 0 ? 0 : 1 + band));
@@ -40,6 +41,11 @@ it.each([
   const background = profiler.background.map((value) => 2 * value);
   pictures.setBackground(background);
   expect(pictures.profile(image, 40, Infinity)?.values[33]).toBeCloseTo((found?.values[33] ?? NaN) / 2, 12);
+
+  // A pixel of a band that does not count may be saturated.
+  image.data[layout.roi.rows[0] * columns + 10] = 4095;
+  expect(pictures.profile(image, 40, Infinity)?.values).toEqual(pictures.profile(image, 40, 4000)?.values);
+  expect(pictures.profile(image, 40, Infinity)).toBeDefined();
 
   // What it has no fast way for.
   expect(pictures.profile(image, 40, 600)).toBeUndefined();
