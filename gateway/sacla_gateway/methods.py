@@ -162,6 +162,7 @@ _CONTROL = ("ec", "lease")
 _UNANSWERED = {
     "db.readTimingEdges": "read the timing monitor's CSV of the facility",
     "st.readImageOffsets": "ask st.frames for the images",
+    "st.readImageStates": "ask st.frames, which says why an image is missing",
     "st.readBadPixels": "sacla knows edges and dead ports by itself",
 }
 

@@ -124,6 +124,10 @@ export async function serveHere(
   const karabo = options;
   let isReady = false;
   try {
+    // First, for it may refuse: nobody shall be told before that this is served.
+    await using bridge = isApart
+      ? undefined
+      : await (await loadKarabo()).startKarabo(madoca?.endpoint ?? inner, options.bl, options, logger);
     await using server =
       folder !== undefined
         ? await serveApart(
@@ -145,9 +149,6 @@ export async function serveHere(
             limits: new Limits(limits),
             metrics: new ServerMetrics(),
           });
-    await using bridge = isApart
-      ? undefined
-      : await (await loadKarabo()).startKarabo(madoca?.endpoint ?? inner, options.bl, options, logger);
     const { addresses } = server;
     const karaboBridge = bridge?.address ?? ("karaboBridge" in server ? server.karaboBridge : undefined);
     isReady = true;

@@ -5,7 +5,7 @@ import type { FrameMemory } from "../transport/endpoint.ts";
 
 /** Values of one answer: signals × tags. 18 MB packed, about 40 MB as JSON. */
 export const MOST_VALUES = 2_000_000;
-/** Tags of one answer whose values are texts. */
+/** Tags of one answer whose values are texts, or of whose images each is looked for in a file. */
 const MOST_TEXTS = 500_000;
 /** Images whose place in a file one request asks for: each takes a look at tables of the file. */
 const MOST_OFFSETS = 10_000;
@@ -40,6 +40,7 @@ export function checkBudget(method: string, params: unknown): void {
 const mostTags: Readonly<Record<string, number>> = {
   "db.readSyncdatalist": MOST_TEXTS,
   "st.readImageOffsets": MOST_OFFSETS,
+  "st.readImageStates": MOST_TEXTS,
 };
 
 const namedLists: Readonly<Record<string, { readonly what: string; readonly most: number }>> = {

@@ -61,6 +61,11 @@ export interface DataSource {
     detId: string,
     tags: Uint32Array,
   ): MaybePromise<CallResult<"st.readImageOffsets">>;
+  /**
+   * Which images of a sensor there are, without reading one: indices of `imageStates`. A source without it answers such
+   * questions with UNSUPPORTED.
+   */
+  imageStates?(bl: number, run: number, detId: string, tags: Uint32Array): MaybePromise<Uint8Array>;
   /** Bad pixels that a file names for a sensor; a source without it answers such questions with UNSUPPORTED. */
   badPixels?(bl: number, run: number, detId: string): MaybePromise<CallResult<"st.readBadPixels">>;
   close(): MaybePromise<void>;

@@ -2,7 +2,8 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { type CallOptions, type MaybePromise, throwIfAborted } from "../core/async.ts";
 import { checkGeometry, type DetectorInfo } from "../core/detector.ts";
 import { Detectors } from "../core/detectors.ts";
-import { isSaclaError, SaclaError, showList } from "../core/errors.ts";
+import { SaclaError, showList } from "../core/errors.ts";
+import { whyNoImage } from "../core/image-states.ts";
 import { japanTime } from "../core/japan.ts";
 
 import { type Column, formatSyncValue } from "../core/syncdb.ts";
@@ -114,6 +115,7 @@ class SourceEndpoint implements Endpoint {
             (source.live !== undefined || !method.startsWith("live.")) &&
             (source.runTimingEdges !== undefined || method !== "db.readTimingEdges") &&
             (source.imageOffsets !== undefined || method !== "st.readImageOffsets") &&
+            (source.imageStates !== undefined || method !== "st.readImageStates") &&
             (source.badPixels !== undefined || method !== "st.readBadPixels") &&
             (source.citius !== undefined || !method.startsWith("citius.")),
         ),
@@ -210,6 +212,18 @@ class SourceEndpoint implements Endpoint {
         const sensor = (await this.#detectors(bl, run)).sensor(detId);
         if (source.imageOffsets !== undefined) return await source.imageOffsets(bl, run, sensor, tags);
         throw new SaclaError("UNSUPPORTED", `${source.name} has no file with images; ask st.frames.`);
+      },
+      "st.readImageStates": async ({ bl, run, detId, tags }, { signal }) => {
+        const sensor = (await this.#detectors(bl, run)).sensor(detId);
+        const states = new Uint8Array(tags.length);
+        for (let from = 0; from < tags.length; from += TAGS_AT_ONCE) {
+          if (source.imageStates === undefined) break;
+          states.set(await source.imageStates(bl, run, sensor, tags.subarray(from, from + TAGS_AT_ONCE)), from);
+          await nextTurn();
+          throwIfAborted(signal);
+        }
+        if (source.imageStates !== undefined) return states;
+        throw new SaclaError("UNSUPPORTED", `${source.name} does not know which images it has before it reads them.`);
       },
       "st.readBadPixels": async ({ bl, run, detId }) => {
         const sensor = (await this.#detectors(bl, run)).sensor(detId);
@@ -373,10 +387,9 @@ class SourceEndpoint implements Endpoint {
       const isRead = await this.#source.readFrame(bl, run, reader.info.id, tag, reader.target());
       return isRead ? null : "frame-missing";
     } catch (error) {
-      if (isSaclaError(error, "FILE_DAMAGED")) return "frame-damaged";
-      if (!isSaclaError(error, "FRAME_MISSING")) throw error;
-      const { reason } = error.details;
-      return typeof reason === "string" ? reason : "frame-missing";
+      const why = whyNoImage(error);
+      if (why === undefined) throw error;
+      return why;
     }
   }
 

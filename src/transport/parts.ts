@@ -16,6 +16,7 @@ const joins: Readonly<Record<string, Readonly<Record<string, Join>>>> = {
     tags: (parts) => joinColumns(parts as Column[][]),
     equipIds: (parts) => (parts as Column[][]).flat(),
   },
+  "st.readImageStates": { tags: (parts) => joined(Uint8Array, parts as Uint8Array[]) },
   "citius.readReconstinfo": { sensorIds: (parts) => (parts as unknown[][]).flat() },
 };
 

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { isSaclaError } from "../../src/core/errors.ts";
+import { imageStates } from "../../src/core/image-states.ts";
 import { newPixels } from "../../src/core/ndarray.ts";
 import { parseSyncValue, syncStatus } from "../../src/core/syncdb.ts";
 import { type ControlMethod, isControlMethod } from "../../src/transport/control-methods.ts";
@@ -103,6 +104,7 @@ export function endpointContract(subject: Subject): void {
         "db.readTimingEdges": of,
         "st.readDetectorInfo": { ...of, detId: sensor },
         "st.readImageOffsets": { ...of, detId: sensor, tags },
+        "st.readImageStates": { ...of, detId: sensor, tags },
         "st.readBadPixels": { ...of, detId: sensor },
         "st.collect": { detId: sensor, bl, runs: [run], tag },
         // A run without CITIUS has no sensors, and nothing is asked about them.
@@ -256,6 +258,16 @@ export function endpointContract(subject: Subject): void {
       if (Number.isNaN(offsets[0])) return;
       bytes.copy(new Uint8Array(stored.buffer), 0, offsets[0]);
       expect(firstDifference(stored, alone.frame.data)).toBe(-1);
+    });
+
+    it("says which images there are as a stream of them does, when it says so at all", async () => {
+      const { methods } = await endpoint.call("facility.describe", {});
+      if (!methods.includes("st.readImageStates")) return;
+      const states = await endpoint.call("st.readImageStates", { ...of, detId: sensor, tags });
+      const streamed: string[] = [];
+      for await (const { missing } of endpoint.stream("st.frames", { ...of, detIds: [sensor], tags, roi: null }))
+        streamed.push(missing[0]?.reason ?? "there");
+      expect([...states].map((state) => imageStates[state])).toEqual(streamed);
     });
 
     it("gives each caller arrays of their own", async () => {

@@ -106,6 +106,7 @@ describe("the Python gateway", () => {
       expect(others.filter((method) => !methods.includes(method))).toEqual([
         "db.readTimingEdges",
         "st.readImageOffsets",
+        "st.readImageStates",
         "st.readBadPixels",
       ]);
       await expect(gateway.call("db.readRuninfo", { bl: 3, run: 99 })).rejects.toMatchObject({

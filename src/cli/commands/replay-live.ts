@@ -48,8 +48,9 @@ export const replayLive: AddCommand = (program, io) => {
     const bl = options.bl ?? (only !== undefined && others.length === 0 ? only : 3);
     const live = await play(endpoint, { bl, run, speed: options.speed });
     try {
-      await using server = await serve(live, { ...addressesOf(options), logger });
+      // First, for it may refuse: nobody shall be told before that this is served.
       await using bridge = await startKarabo(live, bl, options, logger);
+      await using server = await serve(live, { ...addressesOf(options), logger });
       const { addresses } = server;
       const karabo = bridge === undefined ? {} : { karaboBridge: bridge.address };
       const ready = [

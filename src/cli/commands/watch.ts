@@ -1,3 +1,4 @@
+import { Detectors } from "../../core/detectors.ts";
 import { isSaclaError, toSaclaError } from "../../core/errors.ts";
 import { defined } from "../../core/options.ts";
 import { meanOf } from "../../core/point-errors.ts";
@@ -54,6 +55,7 @@ export const watch: AddCommand = (program, io) =>
       ),
     async (session, options, [detector]) => {
       const { facility, bl, signal } = session;
+      if (detector !== undefined) await checkDetector(session, detector);
       const all: (Seen | { readonly run: number; readonly error: string })[] = [];
       if (options.json !== true)
         io.out(`${row(["run", "start", "shots", "beam monitor", "mean ADU", "max ADU", "picture"])}\n`);
@@ -75,6 +77,23 @@ export const watch: AddCommand = (program, io) =>
       };
     },
   );
+
+/** How many runs back a detector is looked for before it is waited for. */
+const RUNS_BACK = 5;
+
+/** A name that no run here will know would be waited for, for ever. @throws UNKNOWN_DETECTOR */
+async function checkDetector({ facility, bl, signal }: Session, name: string): Promise<void> {
+  const ids: string[] = [];
+  for await (const run of facility.runs({ bl, last: RUNS_BACK, signal }))
+    for (const { id, sensors } of await run.detectors({ signal })) ids.push(id, ...sensors);
+  try {
+    ids.push(...(await facility.live.readDetidlist(bl, { signal })));
+  } catch (error) {
+    if (!isSaclaError(error, "UNSUPPORTED", "UNKNOWN_METHOD")) throw error;
+  }
+  // Where nothing has been recorded yet, anything may come.
+  if (ids.length > 0) new Detectors(ids, `Beamline ${bl}`, { bl }, facility.endpoint.names).find(name);
+}
 
 /** One run. What cannot be read of it is told, and the next one is waited for. @throws ABORTED */
 async function look(

@@ -6,15 +6,14 @@ import { SaclaError } from "../../core/errors.ts";
 import { present } from "../../core/ledger.ts";
 import { asImage, contiguous, type Image, type Pixels, type PreciseImage } from "../../core/ndarray.ts";
 import { any } from "../../core/options.ts";
-import { STATUS_OK, syncStatus } from "../../core/syncdb.ts";
 import type { Run } from "../../db/index.ts";
 import { type DarkMeans, darkAverage, subtractDark } from "../../reduce/index.ts";
-import type { Shot } from "../../st/index.ts";
 import { PeakFinder } from "../layouts/hits.ts";
 import { unitsPerPhoton } from "../layouts/stack.ts";
 import type { DarkInfo } from "../read/provenance.ts";
 import type { ConvertPlan, ConvertSource, OutputImage } from "../write/plan.ts";
 import { type ShotBatchInfo, shotBatches, type Trailer, trailerParts } from "./batch.ts";
+import { type SourceShot, sourceShots } from "./shots.ts";
 import type { Staging } from "./staging.ts";
 
 /** How far a conversion is. */
@@ -99,19 +98,10 @@ export async function readShots(
   dark: DarkMeans | null,
   options: ReadOptions,
 ): Promise<void> {
-  const { tags, run, sensors, signals, spectrometer, batchShots, request } = plan;
+  const { tags, batchShots, request } = plan;
   const done = shotBatches(staging).reduce((sum, { info }) => sum + info.asked, 0);
   if (done === tags.length) return;
-  const rest = tags.slice(done);
-  const ids = [...new Set([...signals.map(({ id }) => id), ...(spectrometer === null ? [] : [spectrometer])])];
-  const shots = source.st.shots({
-    run,
-    tags: rest,
-    detectors: sensors.map(({ id }) => id),
-    signals: ids,
-    missing: request.missing === "error" ? "error" : "partial",
-    ...shotOptions(plan, options),
-  });
+  const shots = sourceShots(source, plan, tags.slice(done).values, { signal: options.signal });
   const scratch = new Scratch(request.hits === null ? null : new PeakFinder(plan, request.hits));
   let batch = new ShotBatch(plan, staging, dark, scratch);
   let read = done;
@@ -125,8 +115,6 @@ export async function readShots(
     }
     throwIfAborted(options.signal);
   }
-  if (read < tags.length)
-    throw new SaclaError("BAD_MESSAGE", `The source gave ${read} of ${tags.length} shots and ended.`);
 }
 
 /** The batch that is being read. */
@@ -157,16 +145,16 @@ class ShotBatch {
     this.#statuses = plan.signals.map(() => []);
   }
 
-  async add(shot: Shot): Promise<void> {
+  async add(shot: SourceShot): Promise<void> {
     this.asked++;
     if (Object.keys(shot.images).length > 0) this.withImages++;
     const { request, sensors, images } = this.#plan;
     const gap = sensors.find(({ id }) => !(id in shot.images));
     if (gap !== undefined && request.missing === "drop") {
-      this.#dropped.push([shot.tag, shot.missing?.[gap.id] ?? "frame-missing"]);
+      this.#dropped.push([shot.tag, shot.missing[gap.id] ?? "frame-missing"]);
       return;
     }
-    for (const reason of Object.values(shot.missing ?? {}))
+    for (const reason of Object.values(shot.missing))
       if (reason !== "frame-missing") this.#notes.set(reason, (this.#notes.get(reason) ?? 0) + 1);
     const [energyEv, energySource] = this.#energyOf(shot);
     const corrected = this.#correct(shot);
@@ -186,11 +174,9 @@ class ShotBatch {
     this.#energies.push(energyEv);
     this.#energySource.push(energySource);
     for (const [i, { id }] of this.#plan.signals.entries()) {
-      const entry = shot.value(id);
-      this.#values[i]?.push("value" in entry ? entry.value : NaN);
-      this.#statuses[i]?.push(
-        "value" in entry ? STATUS_OK : syncStatus.indexOf(entry.reason === "late" ? "missing" : entry.reason),
-      );
+      const [value, status] = shot.entry(id);
+      this.#values[i]?.push(value);
+      this.#statuses[i]?.push(status);
     }
   }
 
@@ -219,15 +205,15 @@ class ShotBatch {
     await this.#staging.commit("shots", done);
   }
 
-  #energyOf(shot: Shot): [energyEv: number, source: number] {
+  #energyOf(shot: SourceShot): [energyEv: number, source: number] {
     const { spectrometer, configuredEv } = this.#plan;
-    const measuredEv = spectrometer === null ? NaN : 1000 * shot.number(spectrometer);
+    const measuredEv = spectrometer === null ? NaN : 1000 * shot.entry(spectrometer)[0];
     if (isSensible(measuredEv)) return [measuredEv, 0];
     return isSensible(configuredEv) ? [configuredEv, 1] : [FALLBACK_PHOTON_ENERGY_EV, 2];
   }
 
   /** The images less their dark, by sensor. */
-  #correct(shot: Shot): Readonly<Record<string, Pixels>> {
+  #correct(shot: SourceShot): Readonly<Record<string, Pixels>> {
     const corrected: Record<string, Pixels> = {};
     for (const [id, image] of Object.entries(shot.images)) {
       const pixels = contiguous(image);
@@ -244,7 +230,7 @@ class ShotBatch {
 
   #bytes(
     image: OutputImage,
-    shot: Shot,
+    shot: SourceShot,
     corrected: Readonly<Record<string, Pixels>>,
     energyEv: number,
   ): Uint8Array | null {

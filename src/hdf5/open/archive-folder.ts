@@ -202,6 +202,10 @@ class ArchiveFolder implements DataSource {
     return await this.#run(bl, run).imageOffsets(detId, tags);
   }
 
+  async imageStates(bl: number, run: number, detId: string, tags: Uint32Array): Promise<Uint8Array> {
+    return await this.#run(bl, run).imageStates(detId, tags);
+  }
+
   async badPixels(bl: number, run: number, detId: string): Promise<CallResult<"st.readBadPixels">> {
     return await this.#run(bl, run).badPixels(detId);
   }

@@ -1,6 +1,7 @@
 import type { DetectorInfo } from "../../core/detector.ts";
 import { listDetectors } from "../../core/detectors.ts";
 import { isSaclaError, SaclaError, show } from "../../core/errors.ts";
+import { IMAGE_MISSING, IMAGE_THERE } from "../../core/image-states.ts";
 import type { Pixels } from "../../core/ndarray.ts";
 import type { CallResult, RunInfo } from "../../transport/methods.ts";
 import type { FolderFile, RunPart } from "./folder-files.ts";
@@ -102,6 +103,20 @@ export class FolderRun {
     if (first !== undefined) return first;
     const { path } = this.#files[0];
     throw new SaclaError("UNSUPPORTED", `${show(path)} has no images that stand alone; ask st.frames.`);
+  }
+
+  /** As of a data source, by the rule of {@link readFrame}. */
+  async imageStates(detId: string, tags: Uint32Array): Promise<Uint8Array> {
+    const states = new Uint8Array(tags.length).fill(IMAGE_MISSING);
+    for (const file of this.#files.toReversed()) {
+      if (this.#files.length > 1 && (await this.#tagsIn(file, detId)).length === 0) continue;
+      const known = new Set(await this.#tagsIn(file, undefined));
+      const theirs = await file.ask((source) => source.imageStates?.(this.#bl, this.#run, detId, tags));
+      if (theirs === undefined) throw new SaclaError("UNSUPPORTED", `${show(file.path)} does not know its images.`);
+      for (const [i, state] of theirs.entries())
+        if (known.has(tags[i] ?? NaN) && states[i] !== IMAGE_THERE) states[i] = state;
+    }
+    return states;
   }
 
   /** As of a data source: what is bad in any of the files that have the detector. */

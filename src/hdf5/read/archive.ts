@@ -165,6 +165,10 @@ class Archive implements DataSource {
     return this.#detector(bl, run, detId).readImage(tag, out);
   }
 
+  imageStates(bl: number, run: number, detId: string, tags: Uint32Array): Uint8Array {
+    return this.#detector(bl, run, detId).statesOf(tags);
+  }
+
   badPixels(bl: number, run: number, detId: string): CallResult<"st.readBadPixels"> {
     return this.#detector(bl, run, detId).badPixels;
   }

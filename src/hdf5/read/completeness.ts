@@ -1,7 +1,8 @@
 import type { CallOptions } from "../../core/async.ts";
-import { isSaclaError } from "../../core/errors.ts";
+import { IMAGE_MISSING, IMAGE_THERE, imageStates } from "../../core/image-states.ts";
 import { present as ledgerPart } from "../../core/ledger.ts";
 import { STATUS_OK, type SyncStatus, syncStatus } from "../../core/syncdb.ts";
+import { readImageStates } from "../../db/image-states.ts";
 import type { Run, RunTags } from "../../db/index.ts";
 import { defaultSignals } from "./signals.ts";
 
@@ -65,7 +66,7 @@ export async function completeness(
   return { bl: run.bl, run: run.number, tags: shots.values, rows, complete };
 }
 
-/** Why images are missing, as a stream of these shots says: no pixel is read of an image that is not there. */
+/** Why images are missing. Only files know more than that they are. */
 async function reasonsOf(
   run: Run,
   detId: string,
@@ -73,16 +74,11 @@ async function reasonsOf(
   options: CallOptions,
 ): Promise<[reason: string, images: number][]> {
   const reasons = new Map<string, number>();
-  const params = { bl: run.bl, run: run.number, detIds: [detId], tags, roi: null };
-  try {
-    for await (const { missing } of run.endpoint.stream("st.frames", params, options))
-      for (const { reason } of missing)
-        if (reason !== "frame-missing") reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
-  } catch (error) {
-    // Without a single image the detector has no size, and while a run goes on no image can be read.
-    if (!isSaclaError(error, "FRAME_MISSING", "RUN_NOT_READY")) throw error;
-    const { reason } = error.details;
-    if (typeof reason === "string") reasons.set(reason, tags.length);
+  const [states = []] = (await readImageStates(run, [detId], tags, options)) ?? [];
+  for (const state of states) {
+    const reason = imageStates[state];
+    if (reason !== undefined && state !== IMAGE_THERE && state !== IMAGE_MISSING)
+      reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
   }
   return [...reasons];
 }

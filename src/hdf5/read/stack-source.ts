@@ -2,6 +2,7 @@ import { TAG_RATE_HZ } from "../../core/constants.ts";
 import { type DetectorInfo, photonsPerAdu } from "../../core/detector.ts";
 import { listDetectors } from "../../core/detectors.ts";
 import { SaclaError, show, showList } from "../../core/errors.ts";
+import { IMAGE_MISSING, IMAGE_THERE, imageState } from "../../core/image-states.ts";
 import { hightagAt } from "../../core/japan.ts";
 import type { Pixels } from "../../core/ndarray.ts";
 import { nearestNames } from "../../core/nearest-names.ts";
@@ -203,6 +204,15 @@ export class StackSource implements DataSource {
     const units = this.#content.unitsPerPhoton ?? 1;
     if (units !== 1) for (let i = 0; i < out.length; i++) out[i] = (out[i] ?? NaN) / units;
     return true;
+  }
+  imageStates(_bl: number, _run: number, detId: string, tags: Uint32Array): Uint8Array {
+    const part = this.#part(detId);
+    return Uint8Array.from(tags, (tag) => {
+      const row = this.#rows.get(tag);
+      if (row === undefined) return IMAGE_MISSING;
+      const absence = this.#absenceAt(row, part);
+      return absence === undefined ? IMAGE_THERE : imageState(`frame-${absence.reason}`);
+    });
   }
   badPixels(_bl: number, _run: number, detId: string): CallResult<"st.readBadPixels"> {
     const part = this.#part(detId);

@@ -2,6 +2,7 @@ import { bytesOf } from "../../core/bytes.ts";
 import { checkGeometry, type DetectorInfo, type SensorGeometry } from "../../core/detector.ts";
 import { familyOf } from "../../core/detector-families.ts";
 import { isSaclaError, SaclaError, show, showList } from "../../core/errors.ts";
+import { IMAGE_MISSING, IMAGE_THERE, imageState, whyNoImage } from "../../core/image-states.ts";
 import { newPixels, type Pixels } from "../../core/ndarray.ts";
 import type { TagRows } from "../../core/tag-rows.ts";
 import { isCut } from "../../ip/masks.ts";
@@ -152,6 +153,15 @@ export class StoredDetector {
     return typeof done === "boolean"
       ? this.#finish(done, tag, out)
       : done.then((isRead) => this.#finish(isRead, tag, out));
+  }
+
+  /** Indices of `imageStates`. */
+  statesOf(tags: Uint32Array): Uint8Array {
+    return Uint8Array.from(tags, (tag) => {
+      const state = this.#state(tag);
+      if (typeof state === "boolean") return state ? IMAGE_THERE : IMAGE_MISSING;
+      return imageState(whyNoImage(state));
+    });
   }
 
   /** Where the images of tags stand in the file as plain numbers; nowhere while a writer has it open. */

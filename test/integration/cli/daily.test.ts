@@ -94,6 +94,14 @@ describe("sacla watch", () => {
     expect(done.out).toMatch(/\n1520000 +2025-03-04 08:58:00 JST +2 +\d.*nC.*w\.png\n1 run of beamline 3 seen\n$/s);
     expect(png(done.files.get("w.png")).width).toBeGreaterThan(500);
   });
+
+  it("waits for no detector that the beamline does not have", async () => {
+    const { code, err } = await cli(["watch", "MPCCD-9X9", "-n", "1", "--url", "sim:?clock=virtual"]);
+    expect([code, err]).toEqual([
+      1,
+      expect.stringMatching(/UNKNOWN_DETECTOR.*has no detector MPCCD-9X9; it has MPCCD-/),
+    ]);
+  });
 });
 
 describe("sacla raster", () => {

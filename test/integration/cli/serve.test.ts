@@ -88,6 +88,14 @@ describe("sacla serve", () => {
     expect(logged.map(({ msg }) => msg)).toContain("serving");
   });
 
+  it("refuses a detector that is not live before it says that it serves", async () => {
+    const bridge = ["--karabo-bridge", "tcp://127.0.0.1:*", "--karabo-detector", "WRONG"];
+    const { code, out, err } = await cli(["serve", "sim:?clock=virtual", "--http", "127.0.0.1:0", ...bridge]);
+    expect([code, out]).toEqual([1, ""]);
+    expect(err).toMatch(/UNKNOWN_DETECTOR.*has no detector WRONG; it has /);
+    expect(err).not.toContain('"serving"');
+  });
+
   it("needs keys beyond loopback, and with them says that a token or key file is needed", async () => {
     expect(await failure("serve", "sim:?clock=virtual", "--http", "0.0.0.0:0")).toEqual([
       1,
