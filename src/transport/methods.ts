@@ -306,9 +306,9 @@ export const callMethods = {
   "st.readImageStates": reads(
     v.strictObject({ ...ofRun, detId: text, tags }),
     bytes,
-    "Which images of a sensor a file has, for programs that skip the others: one number a tag, 0 there, 1 frame-missing, " +
-      "2 frame-not-written, 3 frame-partly-written, 4 frame-source-gone, 5 frame-damaged, 6 frame-unsupported. No image is " +
-      "read: one that is there may still turn out to be damaged.",
+    "Which images of a sensor a file has, for programs that skip the others: one number a tag, 0 there, " +
+      "1 frame-missing, 2 frame-not-written, 3 frame-partly-written, 4 frame-source-gone, 5 frame-damaged, " +
+      "6 frame-unsupported. No image is read: one that is there may still turn out to be damaged.",
     null,
   ),
   "st.readBadPixels": reads(

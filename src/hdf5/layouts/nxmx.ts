@@ -8,7 +8,7 @@ import type { H5Numbers } from "../write/writer.ts";
 import type { FileLayout, LayoutWriter } from "./layout.ts";
 import { error, type FindingBook } from "./rules.ts";
 import { checkStackImages, STACK_TAG_LIST, type StackPaths, StackWriter, stackRules, stackWriting } from "./stack.ts";
-import { nxmxContent } from "./stack-content.ts";
+import { isStack, nxmxContent, STACK_SHAPES } from "./stack-content.ts";
 
 export const nxmxRules = {
   ...stackRules,
@@ -43,9 +43,10 @@ export function checkNxmx(file: H5File, book: Book): void {
     return definition === "NXmx" ? null : `is ${definition ?? "not there"}`;
   });
   const shape = file.shape("/entry/data/data") ?? [];
-  const [images = 0, rows = 0, columns = 0] = shape;
-  if (shape.length !== 3 || shape.includes(0))
-    book.add("stack-image", "/entry/data/data", `has shape [${shape.join(", ")}], not [images, rows, columns]`);
+  const [images = 0] = shape;
+  const [rows = 0, columns = 0] = shape.slice(-2);
+  if (!isStack(shape) || shape.includes(0))
+    book.add("stack-image", "/entry/data/data", `has shape [${shape.join(", ")}], ${STACK_SHAPES}`);
   else checkStackImages(file, "/entry/data/data", book);
   const tags = file.shape("/entry/data/tag_id")?.[0];
   if (tags !== images) book.add("stack-tags", "/entry/data/tag_id", `has ${tags ?? "no"} tags for ${images} images`);
@@ -57,14 +58,15 @@ export function checkNxmx(file: H5File, book: Book): void {
     return energies.every((energyEv) => energyEv > 0) ? null : "has values that are not above zero";
   });
   const mask = file.shape("/entry/instrument/detector/pixel_mask");
-  if (mask === undefined || mask[0] !== rows || mask[1] !== columns) {
+  const isOfImages = mask?.length === 2 ? shape.length === 3 || shape[1] === 1 : mask?.[0] === shape[1];
+  if (mask === undefined || mask.at(-2) !== rows || mask.at(-1) !== columns || !isOfImages) {
     book.add(
       "stack-mask",
       "/entry/instrument/detector/pixel_mask",
       `has shape [${mask?.join(", ") ?? ""}], the images [${rows}, ${columns}]`,
     );
   }
-  checkModules(file, rows, columns, book);
+  if (shape.length !== 4) checkModules(file, rows, columns, book);
 }
 
 function checkModules(file: H5File, rows: number, columns: number, book: Book): void {

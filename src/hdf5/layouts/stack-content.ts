@@ -136,30 +136,35 @@ export function nxmxContent(file: H5File): StackContent {
   const layout = "NXmx layout (/entry)";
   const path = "/entry/data/data";
   const shape = file.shape(path);
-  const [images = 0, rows = 0, columns = 0] = shape ?? [];
-  if (shape?.length !== 3) throw lacks(file, layout, path, shape === undefined ? "is not there" : "has not three axes");
+  if (shape === undefined) throw lacks(file, layout, path);
+  if (!isStack(shape)) throw lacks(file, layout, path, `has shape [${shape.join(", ")}], ${STACK_SHAPES}`);
+  const [images = 0] = shape;
   const detector = "/entry/instrument/detector";
   const recorded = recordedSensors(readProvenance(file));
   const modules = file
     .keys(detector)
     .filter((name) => file.keys(`${detector}/${name}`).includes("data_origin"))
     .map((name) => ({ name, origin: file.numbers(`${detector}/${name}/data_origin`) ?? [] }))
-    .toSorted((a, b) => (a.origin[0] ?? 0) - (b.origin[0] ?? 0) || (a.origin[1] ?? 0) - (b.origin[1] ?? 0));
+    .toSorted((a, b) => compared(a.origin, b.origin));
   const name = file.textOrNone(`${detector}/description`);
   const id = name === undefined || !/^\S+$/.test(name) ? "nxmx" : name;
   const mask = maskAt(file, NEXUS_BITS, `${detector}/pixel_mask`, `${detector}/detectorSpecific/pixel_mask`);
-  const parts = modules.map((module, i) => {
-    const at = `${detector}/${module.name}`;
-    const [ysize = rows, xsize = columns] = file.numbers(`${at}/data_size`) ?? [];
+  const whole = sensorsIn(shape, id, mask);
+  const parts = modules.map(({ name: module, origin }, i) => {
+    const at = `${detector}/${module}`;
+    // Of [images, modules, rows, columns] an origin begins with the module.
+    const { info: all, axes } = whole[origin.length > 2 ? (origin.at(-3) ?? 0) : 0] ?? {};
+    const [ysize = all?.ysize ?? 0, xsize = all?.xsize ?? 0] = file.numbers(`${at}/data_size`)?.slice(-2) ?? [];
     const sensor = modules.length === 1 ? id : `${id}-${i + 1}`;
     const info = { id: sensor, xsize, ysize, absGain: null, geometry: moduleGeometry(file, at) };
-    const [row = 0, column = 0] = module.origin;
-    return { info: { ...(recorded[i] ?? info), pixelType: "float32" as const }, row, column, mask };
+    const [row = 0, column = 0] = origin.slice(-2);
+    const stored = { ...(recorded[i] ?? info), pixelType: "float32" as const };
+    return { info: stored, row, column, mask, ...(axes === undefined ? {} : { axes }) };
   });
+  const isTold = parts.length > 0 && (whole.length === 1 || modules.every(({ origin }) => origin.length > 2));
   const factor = unitsIn(file, "/entry/data/data_scale_factor", null);
   const tags = file.numbersOrNone("/entry/data/tag_id") ?? file.numbersOrNone("/entry/data/tag") ?? new Float64Array(0);
   const start = Date.parse(file.textOrNone("/entry/start_time") ?? "");
-  const whole: DetectorInfo = { id, xsize: columns, ysize: rows, absGain: null, geometry: null };
   const [, bl] = /BL(\d+)/.exec(file.textOrNone("/entry/instrument/name") ?? "") ?? [];
   const run = file.textOrNone("/entry/experiment_identifier") ?? "";
   return {
@@ -167,7 +172,7 @@ export function nxmxContent(file: H5File): StackContent {
     tags: tags.length === images ? [...tags] : [],
     images,
     energiesEv: [...nxmxEnergies(file, images)],
-    parts: parts.length > 0 ? parts : [{ info: whole, row: 0, column: 0, mask }],
+    parts: isTold ? parts : whole.map((part) => ({ ...part, info: { ...part.info, pixelType: "float32" as const } })),
     // 0.1 is not a binary number: 1 / 0.1 is to be 10.
     unitsPerPhoton: factor === null ? null : Math.round(1e6 / factor) / 1e6,
     place: (shot) => ({ path, index: shot }),
@@ -176,6 +181,32 @@ export function nxmxContent(file: H5File): StackContent {
     comment: file.textOrNone("/entry/title") ?? "",
     startTime: Number.isNaN(start) ? null : start / 1000,
   };
+}
+
+export const STACK_SHAPES = "not [images, rows, columns] or [images, modules, rows, columns]";
+
+export function isStack(shape: readonly number[] | undefined): boolean {
+  return shape?.length === 3 || shape?.length === 4;
+}
+
+/** The sensors of an array of images: all of it is one; of [images, modules, rows, columns] each module. */
+function sensorsIn(shape: readonly number[], id: string, mask: StackMask | undefined): StackPart[] {
+  const [ysize = 0, xsize = 0] = shape.slice(-2);
+  const sensor = (name: string): StackPart => ({
+    info: { id: name, xsize, ysize, absGain: null, geometry: null },
+    row: 0,
+    column: 0,
+    mask,
+  });
+  if (shape.length === 3) return [sensor(id)];
+  return Array.from({ length: shape[1] ?? 0 }, (_, module) => ({
+    ...sensor(shape[1] === 1 ? id : `${id}-${module + 1}`),
+    axes: ["shot", module, "row", "column"],
+  }));
+}
+
+function compared(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  return Array.from(a, (value, k) => value - (b[k] ?? 0)).find((difference) => difference !== 0) ?? 0;
 }
 
 const lengths: Readonly<Record<string, number>> = { m: 1e6, mm: 1e3, um: 1 };
@@ -268,7 +299,7 @@ export function cxiContent(file: H5File, geom?: string): StackContent {
     panels?.flatMap(({ path }) => (path === undefined || file.shape(path) === undefined ? [] : path)) ?? [];
   const paths = ["/entry_1/data_1/data", "/entry_1/instrument_1/detector_1/data", "/entry_1/image_1/data"];
   const path =
-    named ?? paths.find((one) => file.shape(one) !== undefined && (panels !== undefined || isStack(file, one)));
+    named ?? paths.find((one) => file.shape(one) !== undefined && (panels !== undefined || isStack(file.shape(one))));
   if (isNxmx) {
     const content = { ...nxmxContent(file), title: "CXI" };
     if (geometry === undefined) return content;
@@ -277,26 +308,24 @@ export function cxiContent(file: H5File, geom?: string): StackContent {
   if (path === undefined) {
     const [other = paths[0] ?? ""] = paths.filter((one) => file.shape(one) !== undefined);
     const found = file.shape(other);
-    const what = found === undefined ? "is not [images, rows, columns]" : `has shape [${found.join(", ")}]`;
+    const what = found === undefined ? `is ${STACK_SHAPES}` : `has shape [${found.join(", ")}], ${STACK_SHAPES}`;
     const next = found === undefined ? "" : ", and its panels are in a CrystFEL geometry: FILE?geom=FILE.geom";
     throw lacks(file, "CXI layout (/entry_1)", other, what + next);
   }
   const parts = panels && partsIn(file, path, panels, geom ?? "");
   const shape = file.shape(path) ?? [];
-  const [, rows = 0, columns = 0] = shape;
   const images = shape[parts?.[0]?.axes?.indexOf("shot") ?? 0] ?? 0;
   // Cheetah's files have eV beside CXI's joule.
   const energies =
     energiesAt(file, "/LCLS/photon_energy_eV", images, "eV") ??
     energiesAt(file, "/entry_1/instrument_1/source_1/energy", images, "J") ??
     new Float64Array(0);
-  const whole = { id: "cxi", xsize: columns, ysize: rows, absGain: null, geometry: null };
   return {
     title: "CXI",
     tags: [],
     images,
     energiesEv: [...energies].map((energyEv) => (energyEv < MOST_EV ? energyEv : NaN)),
-    parts: parts ?? [{ info: whole, row: 0, column: 0, mask: cxiMask(file, path) }],
+    parts: parts ?? sensorsIn(shape, "cxi", cxiMask(file, path)),
     unitsPerPhoton: null,
     place: (shot) => ({ path, index: shot }),
     bl: null,
@@ -317,10 +346,6 @@ function cxiMask(file: H5File, path: string): StackMask | undefined {
 
 /** No photon of an X-ray laser has as much: a number above is in another unit than the file should have. */
 const MOST_EV = 1e6;
-
-function isStack(file: H5File, path: string): boolean {
-  return file.shape(path)?.length === 3;
-}
 
 /** The panels of a CrystFEL geometry, as parts of arrays that nobody has looked at yet, and what is odd about them. */
 function geometryIn(path: string): { readonly parts: StackPart[]; readonly notes: string[] } {

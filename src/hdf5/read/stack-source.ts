@@ -233,13 +233,23 @@ export class StackSource implements DataSource {
     if (mask === undefined) return undefined;
     let found = this.#masks.get(info.id);
     if (found === undefined) {
-      const axes = (part.axes ?? ARRAY).filter((axis) => axis !== "shot");
+      const axes = this.#axesOfMask(part, mask.path);
       found = readStackMask(this.#file, mask, info.ysize * info.xsize, axes.length, (surplus, out) => {
         this.#readPart(mask.path, 0, part, [...Array.from({ length: surplus }, () => 0), ...axes], out);
       });
       this.#masks.set(info.id, found);
     }
     return found;
+  }
+
+  /** Those of the images but that of the shots; a mask of [rows, columns] is enough where there is one module. */
+  #axesOfMask(part: StackPart, path: string): StackAxis[] {
+    const stored = part.axes ?? ARRAY;
+    const shape = this.#file.shape(part.path ?? this.#content.place(0).path) ?? [];
+    const axes = stored.filter((axis) => axis !== "shot");
+    const isFlat = this.#file.shape(path)?.length === ARRAY.length;
+    const bare = stored.filter((axis, k) => axis !== "shot" && !(typeof axis === "number" && shape[k] === 1));
+    return isFlat && bare.length === ARRAY.length ? bare : axes;
   }
 
   #notesOfMasks(): string[] {

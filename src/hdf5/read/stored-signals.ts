@@ -23,6 +23,8 @@ export const ARCHIVED_TAGS_AT_ONCE: number = 2 ** 20;
 
 /** A column with more values is not kept when all of it is asked for. */
 const LONG = 100_000;
+/** Texts that say that there is no value. */
+const NO_VALUE = /^\s*(missing|none|null|nan|n\/?a|-+)?\s*$/i;
 /** Most values, 9 bytes each, of the columns that are kept for the next question. */
 const MOST_KEPT = 2_000_000;
 
@@ -37,7 +39,7 @@ export class StoredSignals {
   /** Values in these columns. */
   #kept = 0;
   readonly #absences = new Map<string, Absence | undefined>();
-  /** Texts whose unit does not fit that of the others, by path. */
+  /** Texts that are no number, or whose unit does not fit that of the others, by path. */
   readonly #unfit = new Map<string, string>();
   #paths: readonly string[] | undefined;
   #names: ReadonlyMap<string, string> | undefined;
@@ -195,9 +197,12 @@ export class StoredSignals {
     const own = entries.flatMap((entry) => ("unit" in entry ? entry.unit : [])).find((unit) => unit !== "");
     const column = emptyColumn(path, own ?? given, this.#rows);
     const unfit: string[] = [];
+    const unread: string[] = [];
     for (const [row, entry] of entries.entries()) {
       if ("reason" in entry) {
         setEntry(column, row, entry.reason);
+        const text = texts[row] ?? "";
+        if (entry.reason === "missing" && !NO_VALUE.test(text)) unread.push(text);
         continue;
       }
       const hasNone = own === undefined || (entry.value === 0 && entry.unit === "");
@@ -205,9 +210,13 @@ export class StoredSignals {
       if (factor === undefined) unfit.push(texts[row] ?? "");
       else setEntry(column, row, entry.value * factor);
     }
-    const [first = ""] = unfit;
-    if (unfit.length > 0)
-      this.#unfit.set(path, `${counted(unfit.length, "text")} such as ${show(first)} cannot be in ${own}`);
+    const said = (list: readonly string[], what: string): string[] =>
+      list.length === 0 ? [] : [`${counted(list.length, "text")} such as ${show(list[0])} ${what}`];
+    const notes = [
+      ...said(unfit, `cannot be in ${own}`),
+      ...said(unread, unread.length === 1 ? "is no number with a unit" : "are no numbers with a unit"),
+    ];
+    if (notes.length > 0) this.#unfit.set(path, notes.join("; "));
     return column;
   }
 

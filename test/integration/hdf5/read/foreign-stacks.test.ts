@@ -72,9 +72,12 @@ describe("CXI files with a CrystFEL geometry", () => {
       "p0 2": [12, 13, 14, 15, 16, 17],
       "p1 2": [18, 19, 20, 21, 22, 23],
     });
-    await expect(openArchive(path)).rejects.toMatchObject({
+  });
+
+  it("of five axes are refused without one", async () => {
+    await expect(openArchive(await cxi([2, 2, 1, 2, 3]))).rejects.toMatchObject({
       code: "NOT_DATACONVERT",
-      message: expect.stringMatching(/data_1\/data has shape \[2, 2, 2, 3\].*\?geom=FILE\.geom/),
+      message: expect.stringMatching(/data_1\/data has shape \[2, 2, 1, 2, 3\], not .*\?geom=FILE\.geom/),
     });
   });
 
@@ -131,6 +134,62 @@ describe("CXI files with a CrystFEL geometry", () => {
     expect(await kev(energy([1.602176634e-15]))).toBeCloseTo(10, 9);
     for (const values of [[10_000], [1e-15, 1e-15]])
       await expect(kev(energy(values))).rejects.toMatchObject({ code: "UNSUPPORTED" });
+  });
+});
+
+describe("stacks with an axis of modules", () => {
+  const stack = (id: string, modules: number): Record<string, number[]> =>
+    Object.fromEntries(
+      Array.from({ length: 2 * modules }, (_, i) => {
+        const name = modules === 1 ? id : `${id}-${(i % modules) + 1}`;
+        return [`${name} ${Math.floor(i / modules) + 1}`, [0, 1, 2, 3, 4, 5].map((pixel) => 6 * i + pixel)];
+      }),
+    );
+
+  it("are read of CXI files, a sensor each", async () => {
+    for (const modules of [1, 2, 3]) expect(await images(await cxi([2, modules, 2, 3]))).toEqual(stack("cxi", modules));
+  });
+
+  it("are read of NXmx files, by their modules where these say which they are", async () => {
+    const detector = "/entry/instrument/detector";
+    const path = "/entry/data/data";
+    const nxmx: Parts = { "/entry/definition": { data: "NXmx", dtype: "A5" } };
+    for (const modules of [1, 2])
+      expect(await images(await cxi([2, modules, 2, 3], path, nxmx))).toEqual(stack("nxmx", modules));
+    const size = { data: Int32Array.of(1, 1, 3) };
+    const said: Parts = {
+      ...nxmx,
+      [`${detector}/b/data_origin`]: { data: Int32Array.of(1, 1, 0) },
+      [`${detector}/b/data_size`]: size,
+      [`${detector}/a/data_origin`]: { data: Int32Array.of(1, 0, 0) },
+      [`${detector}/a/data_size`]: size,
+    };
+    expect(await images(await cxi([1, 2, 2, 3], path, said))).toEqual({
+      "nxmx-1 1": [6, 7, 8],
+      "nxmx-2 1": [9, 10, 11],
+    });
+  });
+
+  it("take a mask for each module, and one of rows and columns where there is one module", async () => {
+    const path = "/entry_1/data_1/mask";
+    for (const shape of [
+      [1, 2, 3],
+      [2, 3],
+    ]) {
+      const mask: Parts = { [path]: { data: Uint16Array.of(0, 1, 0, 0, 0, 0), shape } };
+      const source = await openArchive(await cxi([2, 1, 2, 3], undefined, mask));
+      expect([...((await source.badPixels?.(3, 1, "cxi"))?.data ?? [])].map((reason) => reason > 0)).toEqual([
+        false,
+        true,
+        ...[false, false, false, false],
+      ]);
+      await source.close();
+    }
+    const both: Parts = { [path]: { data: Uint16Array.of(0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1), shape: [2, 2, 3] } };
+    const source = await openArchive(await cxi([2, 2, 2, 3], undefined, both));
+    expect((await source.badPixels?.(3, 1, "cxi-2"))?.data[5]).toBeGreaterThan(0);
+    expect((await source.badPixels?.(3, 1, "cxi-2"))?.data[1]).toBe(0);
+    await source.close();
   });
 });
 

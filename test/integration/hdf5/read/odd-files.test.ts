@@ -373,6 +373,13 @@ describe("one odd part of a file", () => {
         "nC",
         [expect.stringMatching(/bl_3\/v .* 2 texts .*"1mm"/)],
       ],
+      [
+        ["5,03nC", "2nC", "10:30"],
+        ["missing", 2, "missing"],
+        "nC",
+        [expect.stringMatching(/bl_3\/v lacks values: 2 texts such as "5,03nC" are no numbers/)],
+      ],
+      [["missing", "2nC", "-"], ["missing", 2, "missing"], "nC", []],
     ];
     for (const [texts, values, unit, notes] of mixed) {
       const path = await write({ [`${events}/bl_3/v`]: { data: texts, dtype: "A13" } });
