@@ -157,14 +157,25 @@ function checkedChunks(file: Hdf5Bytes, dataset: DatasetHeader, layout: Chunked)
   return chunks;
 }
 
-/** 1 for each index of the first axis of which all chunks were written. */
-export function writtenAlongFirst(file: Hdf5Bytes, { layout, shape, itemBytes }: DatasetHeader): Uint8Array {
+/**
+ * 1 for each index of the first axis of which all chunks were written.
+ * @param module - those at this index of the second axis
+ */
+export function writtenAlongFirst(
+  file: Hdf5Bytes,
+  { layout, shape, itemBytes }: DatasetHeader,
+  module?: number,
+): Uint8Array {
   const written = new Uint8Array(shape[0] ?? 0);
   if (layout.kind !== "chunks") return written;
-  const [length = 1] = layout.chunk;
-  const [count = 0, ...others] = gridOf(shape, layout.chunk);
+  const [length = 1, modules = 1] = layout.chunk;
+  const [count = 0, ...others] = gridOf(
+    shape,
+    module === undefined ? layout.chunk : layout.chunk.with(1, shape[1] ?? 1),
+  );
   const chunksOf = new Uint32Array(count);
   for (const { offset } of chunksIn(file, layout, shape, itemBytes)) {
+    if (module !== undefined && Math.floor((offset[1] ?? 0) / modules) !== Math.floor(module / modules)) continue;
     const place = Math.floor((offset[0] ?? 0) / length);
     chunksOf[place] = (chunksOf[place] ?? 0) + 1;
   }

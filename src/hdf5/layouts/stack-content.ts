@@ -9,6 +9,7 @@ import type { H5File } from "../read/h5file.ts";
 import { type Provenance, readProvenance } from "../read/provenance.ts";
 import { CXI_BITS, maskAt, NEXUS_BITS, type StackMask } from "../read/stack-mask.ts";
 import type { StackContent, StackPart } from "../read/stack-source.ts";
+import { moduleGeometry, placed, textOf } from "./module-geometry.ts";
 
 export const EV_PER_JOULE = 1 / 1.602176634e-19;
 
@@ -95,12 +96,6 @@ function unitsIn(file: H5File, path: string, otherwise: number | null): number |
   return units > 0 && Number.isFinite(units) ? units : null;
 }
 
-/** The place of a sensor; null when a part of it is no finite number, or a pixel has no size. */
-function placed(geometry: SensorGeometry): SensorGeometry | null {
-  const { pixelSizeXUm, pixelSizeYUm } = geometry;
-  return Object.values(geometry).every(Number.isFinite) && pixelSizeXUm > 0 && pixelSizeYUm > 0 ? geometry : null;
-}
-
 /** What one of these units is in eV. */
 const energyUnits: Readonly<Record<string, number>> = { eV: 1, keV: 1e3, MeV: 1e6, J: EV_PER_JOULE };
 /** What one of these units is in ångström. */
@@ -131,14 +126,62 @@ function nxmxEnergies(file: H5File, images: number): Float64Array {
     : new Float64Array(0);
 }
 
+type Place = ReturnType<StackContent["place"]>;
+
+/**
+ * The images of a NeXus file: `/entry/data/data`, the signal that its group names, that of the detector, or the pieces
+ * `data_000001`, … of a DECTRIS master file, of which those that are not there are named.
+ */
+function nxmxStack(file: H5File, layout: string) {
+  const group = "/entry/data";
+  const names = [
+    `${group}/data`,
+    `${group}/${textOf(file, group, "signal") ?? "data"}`,
+    "/entry/instrument/detector/data",
+  ];
+  const pieces = file.keys(group).filter((name) => /^data_\d+$/.test(name));
+  const paths = pieces.map((name) => `${group}/${name}`).toSorted();
+  const whole = names.find((one) => file.shape(one) !== undefined);
+  const used = whole === undefined ? paths : [whole];
+  const [path = names[0] ?? ""] = used.filter((one) => isStack(file.shape(one)));
+  const shape = file.shape(path) ?? file.shape(whole ?? "");
+  if (shape === undefined) throw lacks(file, layout, path);
+  if (!isStack(shape)) throw lacks(file, layout, whole ?? path, `has shape [${shape.join(", ")}], ${STACK_SHAPES}`);
+  const places: Place[] = [];
+  const notes: string[] = [];
+  for (const one of used) {
+    const [length = 0, ...others] = file.shape(one) ?? [];
+    if (others.join() === shape.slice(1).join())
+      for (let index = 0; index < length; index++) places.push({ path: one, index });
+    else
+      notes.push(
+        `the images of ${one} are left out: ${file.shape(one) === undefined ? whereGone(file, one) : "another shape"}`,
+      );
+  }
+  return { path, shape, places, notes };
+}
+
+function whereGone(file: H5File, path: string): string {
+  const link = file.linkOut(path);
+  return link === undefined ? "it is not there" : `they are in ${link.file}, which is not there`;
+}
+
+/** What a NeXus file has of its shots, and not one for each. */
+function ofOtherLength(file: H5File, images: number): string[] {
+  const beam = "/entry/instrument/beam";
+  const said = { "/entry/data/tag_id": "shots are counted from 1", [`${beam}/incident_energy`]: "they are not used" };
+  return Object.entries(said).flatMap(([path, what]) => {
+    const length = file.numbersOrNone(path)?.length ?? images;
+    const isOne = length === 1 && path.startsWith(beam);
+    return length === images || isOne ? [] : [`${path} has ${length} values for ${images} images: ${what}`];
+  });
+}
+
 /** NXmx with one module a sensor, ours and ostrich's. @throws NOT_DATACONVERT */
 export function nxmxContent(file: H5File): StackContent {
   const layout = "NXmx layout (/entry)";
-  const path = "/entry/data/data";
-  const shape = file.shape(path);
-  if (shape === undefined) throw lacks(file, layout, path);
-  if (!isStack(shape)) throw lacks(file, layout, path, `has shape [${shape.join(", ")}], ${STACK_SHAPES}`);
-  const [images = 0] = shape;
+  const { path, shape, places, notes } = nxmxStack(file, layout);
+  const images = places.length;
   const detector = "/entry/instrument/detector";
   const recorded = recordedSensors(readProvenance(file));
   const modules = file
@@ -175,7 +218,8 @@ export function nxmxContent(file: H5File): StackContent {
     parts: isTold ? parts : whole.map((part) => ({ ...part, info: { ...part.info, pixelType: "float32" as const } })),
     // 0.1 is not a binary number: 1 / 0.1 is to be 10.
     unitsPerPhoton: factor === null ? null : Math.round(1e6 / factor) / 1e6,
-    place: (shot) => ({ path, index: shot }),
+    place: (shot) => places[shot] ?? { path, index: shot },
+    notes: [...notes, ...ofOtherLength(file, images)],
     bl: bl === undefined ? null : Number(bl),
     run: Number(/\d+/.exec(run)?.[0] ?? NaN) || null,
     comment: file.textOrNone("/entry/title") ?? "",
@@ -207,77 +251,6 @@ function sensorsIn(shape: readonly number[], id: string, mask: StackMask | undef
 
 function compared(a: ArrayLike<number>, b: ArrayLike<number>): number {
   return Array.from(a, (value, k) => value - (b[k] ?? 0)).find((difference) => difference !== 0) ?? 0;
-}
-
-const lengths: Readonly<Record<string, number>> = { m: 1e6, mm: 1e3, um: 1 };
-
-function textOf(file: H5File, path: string, name: string): string | undefined {
-  const found = file.attribute(path, name);
-  return typeof found === "string" ? found : undefined;
-}
-
-function numbersOf(file: H5File, path: string, name: string): Float64Array | undefined {
-  const found = file.attribute(path, name);
-  return typeof found === "string" ? undefined : found;
-}
-
-/** Transformations that a chain of them has at most: more are a circle. */
-const MOST_TRANSFORMATIONS = 20;
-
-/** A translation that NeXus names, in µm; null for a rotation by more than nothing, and for what is not known. */
-function translationUm(file: H5File, path: string): readonly number[] | null {
-  const value = file.numberOrNone(path);
-  const micrometres = (units: string | undefined): number => lengths[units ?? "m"] ?? NaN;
-  if (textOf(file, path, "transformation_type") === "rotation") return value === 0 ? [0, 0, 0] : null;
-  const vector = numbersOf(file, path, "vector") ?? [0, 0, 0];
-  const length = Math.hypot(...vector) || 1;
-  const along = ((value ?? 0) * micrometres(textOf(file, path, "units"))) / length;
-  const offset = numbersOf(file, path, "offset") ?? [0, 0, 0];
-  const offsetUm = micrometres(textOf(file, path, "offset_units") ?? textOf(file, path, "units"));
-  return [0, 1, 2].map((k) => along * (vector[k] ?? 0) + (offset[k] ?? 0) * offsetUm);
-}
-
-/**
- * The place of a module across the beam, from its own translations and those it depends on; along the beam from its
- * own, because the rest is the camera length. Null where the chain turns the module, and for mirrored modules.
- */
-function moduleGeometry(file: H5File, at: string): SensorGeometry | null {
-  const [fastPath, slowPath, modulePath] = ["fast_pixel_direction", "slow_pixel_direction", "module_offset"].map(
-    (name) => `${at}/${name}`,
-  ) as [string, string, string];
-  const pixelUm = (path: string): number =>
-    (file.numberOrNone(path) ?? NaN) * (lengths[textOf(file, path, "units") ?? "m"] ?? NaN);
-  const fast = numbersOf(file, fastPath, "vector");
-  const slow = numbersOf(file, slowPath, "vector");
-  if (fast === undefined || (slow !== undefined && !isTurnedAsRows(fast, slow))) return null;
-  const fastUnits = lengths[textOf(file, fastPath, "offset_units") ?? textOf(file, fastPath, "units") ?? "m"] ?? NaN;
-  const own = [0, 1, 2].map((k) => (numbersOf(file, fastPath, "offset")?.[k] ?? 0) * fastUnits);
-  const sums = [...own];
-  let next = textOf(file, fastPath, "depends_on") ?? (file.kind(modulePath) === undefined ? "." : modulePath);
-  for (let seen = 0; next !== "." && next !== ""; seen++) {
-    const path: string = next.startsWith("/") ? next : `${at}/${next}`;
-    const moved = seen < MOST_TRANSFORMATIONS && file.kind(path) === "dataset" ? translationUm(file, path) : null;
-    if (moved === null) return null;
-    const isOwn = path.startsWith(`${at}/`);
-    for (const k of isOwn ? [0, 1, 2] : [0, 1]) sums[k] = (sums[k] ?? 0) + (moved[k] ?? 0);
-    next = textOf(file, path, "depends_on") ?? ".";
-  }
-  const [x = NaN, y = NaN, z = NaN] = sums;
-  return placed({
-    posXUm: -x,
-    posYUm: y,
-    posZUm: -z + 0,
-    rotationDeg: (Math.atan2(fast[1] ?? 0, -(fast[0] ?? 0)) * 180) / Math.PI,
-    pixelSizeXUm: pixelUm(fastPath),
-    pixelSizeYUm: pixelUm(slowPath),
-    manipulatorShiftUm: 0,
-  });
-}
-
-/** Whether the rows of a module follow its columns as those of a sensor do: a mirrored one is none. */
-function isTurnedAsRows(fast: ArrayLike<number>, slow: ArrayLike<number>): boolean {
-  const [fx = 0, fy = 0, sx = 0, sy = 0] = [fast[0], fast[1], slow[0], slow[1]];
-  return fx * sy - fy * sx > 0.99 * Math.hypot(fx, fy) * Math.hypot(sx, sy);
 }
 
 /** Whether a CXI file is NXmx too, as those of `sacla convert` are: it says its sensors and tags. */

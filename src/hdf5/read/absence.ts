@@ -22,13 +22,26 @@ export const partlyWritten: Absence = { reason: "partly-written", what: "only a 
 /** No file refers to a file that refers to a file … as often. */
 const MOST_FILES = 8;
 
+/** What of a dataset is asked about. */
+interface Asked {
+  /** Of [images, modules, …] this module alone. */
+  readonly module?: number | undefined;
+  /** References that led there. */
+  readonly depth?: number;
+}
+
 /**
  * Why a dataset holds no values; undefined when it does, or that is not to be seen (an index of chunks that only the
  * library knows).
  * @param header - when it is known; null when it is known that only the library reads it
  * @throws FILE_DAMAGED when the library cannot read it
  */
-export function absenceOf(file: H5File, path: string, header?: DatasetHeader | null, depth = 0): Absence | undefined {
+export function absenceOf(
+  file: H5File,
+  path: string,
+  header?: DatasetHeader | null,
+  { module, depth = 0 }: Asked = {},
+): Absence | undefined {
   const link = header === undefined || header === null ? file.linkOut(path) : undefined;
   if (link !== undefined) {
     const isInside = link.file === ".";
@@ -37,14 +50,14 @@ export function absenceOf(file: H5File, path: string, header?: DatasetHeader | n
       const of = isInside ? "" : ` of ${link.file}`;
       return { reason: "source-gone", what: `it is a link to ${link.path}${of}, which is not there` };
     }
-    return absenceOf(target, link.path, undefined, depth + 1);
+    return absenceOf(target, link.path, undefined, { module, depth: depth + 1 });
   }
   if (!header && file.kind(path) !== "dataset") return undefined;
   const known = header === undefined ? headerAt(file, path) : (header ?? undefined);
   if (known?.layout.kind === "virtual") {
     const { heap, object } = known.layout;
     const mappings = seen(file, path, () => mappingsIn(file.fileBytes, heap, object));
-    if (mappings !== undefined) return uncovered(file, path, known.shape, mappings, depth);
+    if (mappings !== undefined) return uncovered(file, path, known.shape, mappings, { module, depth });
   }
   if (known === undefined || known.layout.kind === "virtual") return sourcesAbsent(file, path, depth);
   if (known.odd !== undefined) throw damaged(file, path, known.odd);
@@ -56,7 +69,10 @@ export function absenceOf(file: H5File, path: string, header?: DatasetHeader | n
       : { reason: "source-gone", what: `its pixels are in ${absent.name}, which is not there` };
   }
   const written = seen(file, path, () => writtenIn(file.fileBytes, known));
-  if (written === "part") return { ...partlyWritten, written: writtenAlongFirst(file.fileBytes, known) };
+  if (written === "part") {
+    const along = writtenAlongFirst(file.fileBytes, known, module);
+    return along.length > 0 && !along.includes(0) ? undefined : { ...partlyWritten, written: along };
+  }
   return written === "nothing" ? notWritten : undefined;
 }
 
@@ -66,7 +82,7 @@ function uncovered(
   path: string,
   shape: readonly number[],
   mappings: readonly Mapping[],
-  depth: number,
+  { module, depth = 0 }: Asked,
 ): Absence | undefined {
   let first: Absence | undefined;
   const there: Box[] = [];
@@ -76,7 +92,15 @@ function uncovered(
     first ??= absence;
     if (absence === undefined) there.push(...(mapping.target ?? [whole]));
   }
-  const covered = seen(file, path, () => coveredBy(there, shape));
+  const isOfModule = ([, box]: Box): boolean => box !== undefined && box[0] <= (module ?? 0) && (module ?? 0) < box[1];
+  const covered = seen(file, path, () =>
+    module === undefined
+      ? coveredBy(there, shape)
+      : coveredBy(
+          there.filter(isOfModule).map((box) => box.with(1, [0, 1])),
+          shape.with(1, 1),
+        ),
+  );
   if (covered === undefined) return first;
   if (covered.every((is) => is === 1)) return shape.length === 0 ? first : undefined;
   const { reason, what } = first ?? {
@@ -116,7 +140,7 @@ function sourceAbsent(file: H5File, path: string, name: string, dataset: string,
   if (source.kind(dataset) !== "dataset") return gone(`its source ${name} has no ${dataset}`);
   // It is no place for the library to look.
   if (source === file && dataset === path) return gone("it is its own source");
-  const absence = absenceOf(source, dataset, undefined, depth + 1);
+  const absence = absenceOf(source, dataset, undefined, { depth: depth + 1 });
   if (absence === undefined) return undefined;
   return { ...absence, what: `it is virtual, and of its source ${name}, ${absence.what}` };
 }

@@ -7,9 +7,9 @@ import {
   arrays,
   doubles,
   type H5Metadata,
+  isLine,
   MAX_BYTES,
   type NumberArray,
-  type NumberType,
   numbersAt,
   numberType,
   otherImage,
@@ -191,21 +191,20 @@ export class H5File {
   numberAt(path: string, index: number): number | undefined {
     const found = this.#listed(path);
     if (found === undefined || index >= found.length) return undefined;
-    const { type, length, bytes } = found;
+    const { type, length, bytes, isFlat } = found;
+    if (!isFlat) return this.numbers(path)?.[index];
     const at = this.#read(path, bytes / length, { index, shape: [length] });
     return Number(numbersAt(type, this.#memory, at, 1)[0]);
   }
 
-  #listed(path: string): { readonly type: NumberType; readonly length: number; readonly bytes: number } | undefined {
+  #listed(path: string) {
     const meta = this.#metadata(path);
     if (meta === undefined) return undefined;
     const type = numberType(meta);
     const shape = meta.shape ?? [];
-    if (type === undefined || meta.shape === null || shape.length > 1) {
+    if (type === undefined || !isLine(meta))
       throw this.#unexpected(path, `${typeAndShape(meta)}, but must be a list of numbers`);
-    }
-    const length = shape[0] ?? 1;
-    return { type, length, bytes: length * meta.size };
+    return { type, length: meta.total_size, bytes: meta.total_size * meta.size, isFlat: shape.length < 2 };
   }
 
   /** @throws NOT_DATACONVERT when it is not one number */
@@ -232,7 +231,8 @@ export class H5File {
   /** Whether a dataset is a list of numbers or texts of a length. */
   isList(path: string, length: number): boolean {
     const meta = this.#metadata(path);
-    return meta?.shape?.length === 1 && meta.shape[0] === length && (meta.type === STRING || !!numberType(meta));
+    if (meta === undefined || meta.shape?.length === 0 || !isLine(meta)) return false;
+    return meta.total_size === length && (meta.type === STRING || !!numberType(meta));
   }
 
   /**
@@ -255,7 +255,7 @@ export class H5File {
   /** A list of texts, as {@link text}; undefined when it is not one. */
   texts(path: string): string[] | undefined {
     const meta = this.#metadata(path);
-    return meta?.type === STRING && meta.shape?.length === 1
+    return meta?.type === STRING && meta.shape?.length !== 0 && isLine(meta)
       ? this.#texts(path, meta, this.#read(path, meta.total_size * meta.size))
       : undefined;
   }

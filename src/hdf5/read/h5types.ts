@@ -32,6 +32,11 @@ export function numberType({ type, size, signed, enum_type }: H5Metadata): Numbe
   return `${signed ? "i" : "u"}${size}`;
 }
 
+/** Whether it is a list, or one value: MATLAB writes lists as matrices of one row or one column. */
+export function isLine({ shape }: H5Metadata): boolean {
+  return shape !== null && shape.filter((length) => length !== 1).length < 2;
+}
+
 /** Type and shape in words. */
 export function typeAndShape(meta: H5Metadata): string {
   const type =

@@ -302,8 +302,12 @@ export class StackSource implements DataSource {
     const { path: shared, index } = this.#content.place(row);
     const path = part?.path ?? shared;
     const axis = part?.axes?.indexOf("shot") ?? 0;
-    if (!this.#absences.has(path)) this.#absences.set(path, absenceOf(this.#file, path));
-    const absence = this.#absences.get(path);
+    // One module whose file is gone takes none of the others with it.
+    const second = axis === 0 ? part?.axes?.[1] : undefined;
+    const module = typeof second === "number" ? second : undefined;
+    const key = `${path} ${module}`;
+    if (!this.#absences.has(key)) this.#absences.set(key, absenceOf(this.#file, path, undefined, { module }));
+    const absence = this.#absences.get(key);
     return index !== null && axis === 0 && absence?.written?.[index] === 1 ? undefined : absence;
   }
 

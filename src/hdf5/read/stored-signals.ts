@@ -178,7 +178,8 @@ export class StoredSignals {
   #readColumn(path: string): Column {
     const given = this.#provenance?.signals.find((signal) => signal.leaf === path)?.unit ?? unitOfPath(path);
     const absence = this.absenceOf(path);
-    if (absence !== undefined && absence.written === undefined) return emptyColumn(path, given, this.#rows);
+    // Of a matrix of one row, what was written is not known value by value.
+    if (absence !== undefined && absence.written?.length !== this.#rows) return emptyColumn(path, given, this.#rows);
     const values =
       this.#file.texts(`${this.#root}/${path}`) ?? this.#file.numbers(`${this.#root}/${path}`) ?? new Float64Array(0);
     if (values.length !== this.#rows) throw this.#otherLength(path, values.length);

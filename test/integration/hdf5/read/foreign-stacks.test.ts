@@ -193,6 +193,73 @@ describe("stacks with an axis of modules", () => {
   });
 });
 
+describe("NeXus files of others", () => {
+  async function notesOf(path: string): Promise<readonly string[]> {
+    await using facility = await connect(path);
+    return (await facility.db.run(3, 1)).info.notes ?? [];
+  }
+  const [first, second] = [
+    [0, 1, 2, 3, 4, 5],
+    [6, 7, 8, 9, 10, 11],
+  ];
+
+  it("have the pieces of a DECTRIS master file, of which one that is not there is named", async () => {
+    const [a, b] = [await cxi([1, 2, 3], "/entry/data/data"), await cxi([2, 2, 3], "/entry/data/data")];
+    const piece = (path: string): Parts[string] => ({ data: 0, link: [path, "/entry/data/data"] });
+    const master = await writeHdf5(folder, "x_master.h5", {
+      "/entry/data/data_000001": piece(a),
+      "/entry/data/data_000002": piece(b),
+      "/entry/data/data_000003": piece("gone.h5"),
+    });
+    expect(await images(master)).toEqual({ "nxmx 1": first, "nxmx 2": first, "nxmx 3": second });
+    expect(await notesOf(master)).toEqual([expect.stringMatching(/data_000003 are left out: they are in gone\.h5/)]);
+  });
+
+  it("have their images where the detector is", async () => {
+    const path = await cxi([2, 2, 3], "/entry/instrument/detector/data");
+    expect(await images(path)).toEqual({ "nxmx 1": first, "nxmx 2": second });
+  });
+
+  it("name tags and energies that are not one for each image", async () => {
+    const few = { data: Float64Array.of(9000, 9001) };
+    const parts: Parts = { "/entry/data/tag_id": few, "/entry/instrument/beam/incident_energy": few };
+    const path = await cxi([3, 2, 3], "/entry/data/data", parts);
+    expect(await notesOf(path)).toEqual([
+      expect.stringMatching(/tag_id has 2 values for 3 images: shots are counted from 1/),
+      expect.stringMatching(/incident_energy has 2 values for 3 images: they are not used/),
+    ]);
+  });
+
+  itNeeding(
+    python !== undefined,
+    "no Python with h5py",
+    "lose one module whose file is gone or not whole, and no other",
+    async () => {
+      const path = join(folder, "modules.cxi");
+      const script = `
+import h5py, numpy as np
+pixels = np.arange(12, dtype="f4").reshape(2, 1, 2, 3)
+with h5py.File("${folder}/module0.h5", "w") as f: f["d"] = pixels[:, 0]
+with h5py.File("${path}", "w", libver="latest") as f:
+    layout = h5py.VirtualLayout((2, 2, 2, 3), "f4")
+    for k in range(2): layout[:, k] = h5py.VirtualSource(f"module{k}.h5", "d", shape=(2, 2, 3))
+    f.create_virtual_dataset("entry_1/data_1/data", layout)
+with h5py.File("${path}.part", "w") as f:
+    data = f.create_dataset("entry_1/data_1/data", shape=(2, 2, 2, 3), dtype="f4", chunks=(1, 1, 2, 3))
+    data[:, 0] = pixels[:, 0]
+`;
+      execFileSync(python ?? "", ["-c", script]);
+      for (const one of [path, `${path}.part`])
+        expect(await images(one)).toEqual({
+          "cxi-1 1": first,
+          "cxi-1 2": second,
+          "cxi-2 1": ["FRAME_MISSING"],
+          "cxi-2 2": ["FRAME_MISSING"],
+        });
+    },
+  );
+});
+
 describe("Cheetah files", () => {
   const shot = (tag: number, shape: number[]): Parts => {
     const length = shape.reduce((a, b) => a * b, 1);

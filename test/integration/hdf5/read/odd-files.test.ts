@@ -362,6 +362,25 @@ describe("one odd part of a file", () => {
     }
   });
 
+  it("lists that are matrices of one row or one column, as MATLAB writes them, are lists", async () => {
+    for (const shape of [
+      [1, TAGS.length],
+      [TAGS.length, 1],
+    ]) {
+      const path = await write({
+        "/file_info/run_number_list": { data: Float64Array.of(7), shape: [1, 1] },
+        [`${events}/tag_number_list`]: { data: Float64Array.from(TAGS), shape },
+        [`${events}/bl_3/v`]: { data: Float64Array.from(TAGS), shape },
+        [`${events}/bl_3/text`]: { data: TAGS.map((tag) => `${tag}V`), dtype: "A8", shape },
+      });
+      const archive = await openArchive(path);
+      for (const name of ["bl_3/v", "bl_3/text"])
+        expect([...(await archive.column(name, hightag, Uint32Array.from(TAGS))).values]).toEqual(TAGS);
+      expect(await notesOf(path)).toEqual([]);
+      await archive.close();
+    }
+  });
+
   it("texts of a signal with other units are in that of the first, or missing", async () => {
     const mixed: [string[], unknown[], string, string[]][] = [
       [["5.03nC", "5030pC", "5e-9C"], [5.03, 5.03, 5], "nC", []],
