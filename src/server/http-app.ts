@@ -368,8 +368,10 @@ function parametersOf(
 }
 
 async function readBody(c: Ctx, most: number): Promise<Uint8Array> {
-  const claimed = Number(c.req.header("content-length") ?? 0);
-  if (claimed > most) throw tooLarge(claimed, most);
+  const claimed = c.req.header("content-length");
+  if (Number(claimed) > most) throw tooLarge(Number(claimed), most);
+  // No more than claimed can come: read as one piece, in a fraction of the time that a stream takes.
+  if (claimed !== undefined && c.env?.incoming !== undefined) return new Uint8Array(await c.req.raw.arrayBuffer());
   const chunks: Uint8Array[] = [];
   let length = 0;
   const reader = c.req.raw.body?.getReader();
