@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { memo, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import type { Roi } from "../../src/core/roi.ts";
 import { plainTime } from "../../src/core/time-text.ts";
 import type { CallParams, CallResult } from "../../src/transport/methods.ts";
@@ -108,14 +108,14 @@ function kindOf({ what, pumped, dark }: Frame): string {
   return what.startsWith("error") ? `standard error of pumped − unpumped${rest}` : `(pumped − unpumped) / error${rest}`;
 }
 
-/** How long ago the shot was. */
-function Age() {
+/** How long ago the shot was; not drawn with each picture. */
+const Age = memo(function AgeNow() {
   const { shownAt } = useHealth();
   useTick(500);
   if (shownAt === null) return null;
   const seconds = Math.max(0, (Date.now() - shownAt) / 1000);
   return <>, {seconds < 10 ? seconds.toFixed(1) : seconds.toFixed(0)} s ago</>;
-}
+});
 
 function PixelReadout({
   frame,

@@ -1,4 +1,5 @@
 import { useEffect, useRef, useState } from "react";
+import { flushSync } from "react-dom";
 import type { Roi } from "../../src/core/roi.ts";
 import type { CallParams, CallResult } from "../../src/transport/methods.ts";
 import { ask } from "../server/connection.ts";
@@ -69,7 +70,9 @@ export function useLive(subject: Subject | null, view: View): LiveFrame | undefi
             after = answer.frame.seq;
             const began = performance.now();
             asking = begin(after, times.drawMs - times.answerMs);
-            setFrame(answer.frame);
+            const { frame } = answer;
+            // At once: else the screen is first drawn without it, and then again.
+            flushSync(() => setFrame(frame));
             await nextDrawn();
             times.drawMs = performance.now() - began;
             tellShown(answer.frame);

@@ -39,9 +39,15 @@ const SURE_ANSWERS = 10;
 /** Of the last answers: the fastest of them tells the clocks apart best. */
 const offsets: number[] = [];
 
+/**
+ * The first shot and what goes wrong are shown at once; numbers when who shows them draws again by itself. Each picture
+ * changes them, and the screen would be drawn for it a second and a third time.
+ */
 export function tellHealth(change: Partial<Health>): void {
+  const before = health;
   health = { ...health, ...change };
-  for (const listener of listeners) listener();
+  const isNews = (["isWatching", "error", "quiet"] as const).some((name) => health[name] !== before[name]);
+  if (isNews || (health.shownAt === null) !== (before.shownAt === null)) for (const listener of listeners) listener();
 }
 
 /** Pictures are asked for, or no longer: what was said of those before is no longer true. */
@@ -62,6 +68,7 @@ export function healthNow(): Health {
   return health;
 }
 
+/** Numbers are as new as the last time it was drawn: see `useTick`. */
 export function useHealth(): Health {
   return useSyncExternalStore((listener) => {
     listeners.add(listener);

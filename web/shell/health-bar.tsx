@@ -71,11 +71,11 @@ function Item({ name, text, title, isBad }: { name: string; text: string; title?
   );
 }
 
-/** Draws again so often, for what changes with time alone. */
+/** Draws again so often, for what changes with time alone; all at the same moments, so that the screen is drawn once. */
 export function useTick(everyMs: number): void {
-  const [, tick] = useState(0);
+  const [count, tick] = useState(0);
   useEffect(() => {
-    const timer = setInterval(() => tick((n) => n + 1), everyMs);
-    return () => clearInterval(timer);
-  }, [everyMs]);
+    const timer = setTimeout(() => tick(count + 1), everyMs - (Date.now() % everyMs));
+    return () => clearTimeout(timer);
+  }, [everyMs, count]);
 }
