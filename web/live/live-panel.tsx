@@ -2,6 +2,7 @@ import { memo, useEffect, useMemo, useState } from "react";
 import { Detectors, listDetectors } from "../../src/core/detectors.ts";
 import { liveMeans } from "../../src/core/live-means.ts";
 import type { Roi } from "../../src/core/roi.ts";
+import { counted } from "../../src/core/show.ts";
 import { Curve } from "../plots/curve.tsx";
 import { PictureExport } from "../runs/picture-export.tsx";
 import { ask } from "../server/connection.ts";
@@ -141,7 +142,7 @@ function HitRate({ hits }: { hits: NonNullable<LiveFrame["hits"]> }) {
   const newest = hits.times.at(-1) ?? 0;
   return (
     <Curve
-      title={`Hit rate: ${hits.hits} hits in ${hits.shots} shots`}
+      title={`Hit rate: ${counted(hits.hits, "hit")} in ${counted(hits.shots, "shot")}`}
       x={hits.times.map((time) => time - newest)}
       y={hits.rate}
       error={hits.error}

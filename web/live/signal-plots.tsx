@@ -41,7 +41,7 @@ export const SignalPlots = memo(function SignalPlots({ bl }: { bl: number }) {
   return (
     <>
       <SignalPicker chosen={chosen} onChange={(ids) => go({ signals: ids.length === 0 ? null : ids.join("~") })} />
-      <label>
+      <label className="controls">
         against{" "}
         <select value={versus} onChange={(event) => go({ versus: event.target.value || null })}>
           <option value="">time</option>

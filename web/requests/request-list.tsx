@@ -1,5 +1,6 @@
 import { type FormEvent, useState } from "react";
 import { quantityWithError } from "../../src/core/quantities.ts";
+import { counted } from "../../src/core/show.ts";
 import type { AnswerOptions } from "../../src/ec/ec.ts";
 import { hasEnded, isUnderWay } from "../../src/ec/requests/request-state.ts";
 import type { CallResult } from "../../src/transport/methods.ts";
@@ -148,5 +149,5 @@ function AnswerForm({
 }
 
 function shownBy({ signal, mean, standardError, shots }: Evidence): string {
-  return `${signal}: ${quantityWithError(mean, standardError, "")}, ${shots} shots`;
+  return `${signal}: ${quantityWithError(mean, standardError, "")}, ${counted(shots, "shot")}`;
 }

@@ -1,5 +1,6 @@
 import { useMemo } from "react";
 import { prefixedUnit } from "../../src/core/quantities.ts";
+import { counted } from "../../src/core/show.ts";
 import { parseCondition } from "../../src/db/condition.ts";
 import type { Run } from "../../src/db/run.ts";
 import { signalMeaning } from "../../src/db/signal-meanings.ts";
@@ -79,7 +80,7 @@ export function RunSignals({ run }: { run: Run }) {
           onAdd={(text) => go({ where: [...where.filter((other) => other !== text), text].join("~") })}
         />
         <p role="status" data-selected>
-          {selected.value === undefined ? (selected.error ?? "counting…") : `${selected.value.length} shots`}
+          {selected.value === undefined ? (selected.error ?? "counting…") : counted(selected.value.length, "shot")}
         </p>
         {selected.value === undefined ? null : (
           <ExportForm run={run} signals={chosen} where={where} selected={selected.value} />

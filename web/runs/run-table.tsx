@@ -1,6 +1,7 @@
 import { useState } from "react";
 import { quantityWithError } from "../../src/core/quantities.ts";
 import { runStatusWord } from "../../src/core/run-status.ts";
+import { counted } from "../../src/core/show.ts";
 import { plainTime } from "../../src/core/time-text.ts";
 import type { Run } from "../../src/db/run.ts";
 import { short } from "../live/picture-view.tsx";
@@ -35,7 +36,7 @@ export function RunTable({ bl }: { bl: number }) {
         <caption>
           {numbers.value === undefined
             ? (numbers.error ?? "asking for the runs…")
-            : `The last ${shown.length} runs of beamline ${bl}; times in JST`}
+            : `The last ${counted(shown.length, "run")} of beamline ${bl}; times in JST`}
         </caption>
         <TableHead names={["run", "status", "start", "s", "tags", "comment", "detectors", "computed"]} />
         <tbody>
@@ -101,12 +102,13 @@ function RunRow({ bl, number, withImages }: { bl: number; number: number; withIm
         </>
       )}
       <td>
-        {isFinal ? null : "when it has stopped"}
+        {info === undefined || isFinal ? null : "when it has stopped"}
         {summary.error === undefined ? null : <span className="bad">{summary.error}</span>}
         {ofImages.error === undefined ? null : <span className="bad">{ofImages.error} </span>}
         {isFinal && withImages && ofImages.value === undefined && ofImages.error === undefined
           ? "reading images… "
           : null}
+        {isFinal && summary.value === undefined && summary.error === undefined ? "…" : null}
         {[...(ofImages.value ?? []), ...(summary.value ?? [])].map(({ name, value, error, unit, note }) => (
           <span key={name} className="computed" title={note}>
             {name}{" "}

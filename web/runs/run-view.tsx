@@ -2,6 +2,7 @@ import { useState } from "react";
 import { Detectors } from "../../src/core/detectors.ts";
 import type { Roi } from "../../src/core/roi.ts";
 import { runStatusWord } from "../../src/core/run-status.ts";
+import { counted } from "../../src/core/show.ts";
 import { plainTime } from "../../src/core/time-text.ts";
 import type { Run } from "../../src/db/run.ts";
 import { FrameCurves } from "../live/live-panel.tsx";
@@ -31,7 +32,8 @@ export function RunView({ bl, number, methods }: Pick<PanelProps, "bl" | "method
         Run {run.number}: {run.comment === "" ? "no comment" : run.comment}
       </h2>
       <p>
-        {runStatusWord(run.status)} · {plainTime(run.startTime)} to {plainTime(run.stopTime)} JST · {tags.length} shots
+        {runStatusWord(run.status)} · {plainTime(run.startTime)} to {plainTime(run.stopTime)} JST ·{" "}
+        {counted(tags.length, "shot")}
         {run.info.notes?.map((note) => (
           <span key={note} className="bad">
             {" "}

@@ -1,4 +1,5 @@
 import { useState } from "react";
+import { counted } from "../../src/core/show.ts";
 import { estimate } from "../../src/scan/dry-run/estimate.ts";
 import { scan } from "../../src/scan/plans/scans.ts";
 import type { PageScanSettings } from "../../src/transport/scan-methods.ts";
@@ -102,7 +103,7 @@ export function ScanForm({
           <p data-dry-run>
             {dryRun.value === undefined
               ? (dryRun.error ?? "looking…")
-              : `${Math.round(dryRun.value.seconds.to)} s, ${dryRun.value.points.to} points, ${dryRun.value.shots.to} shots`}
+              : `${Math.round(dryRun.value.seconds.to)} s, ${counted(dryRun.value.points.to, "point")}, ${counted(dryRun.value.shots.to, "shot")}`}
           </p>
           {problems.map((problem) => (
             <p key={problem} className="bad">

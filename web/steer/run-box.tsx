@@ -1,5 +1,6 @@
 import { type FormEvent, useState } from "react";
 import { groupDetectors } from "../../src/core/detectors.ts";
+import { counted } from "../../src/core/show.ts";
 import { ask, db, ec } from "../server/connection.ts";
 import { textOf, useAsked, usePoll } from "../server/use-poll.ts";
 import { Failure } from "../shell/failure.tsx";
@@ -43,7 +44,7 @@ export function RunBox({ bl }: { bl: number }) {
     <section aria-label="run control">
       <h2>Run</h2>
       <p role="status" data-run-state={now?.state}>
-        {now === undefined ? (state.error ?? "…") : `run ${now.run}: ${now.state}, ${now.shots} shots`}
+        {now === undefined ? (state.error ?? "…") : `run ${now.run}: ${now.state}, ${counted(now.shots, "shot")}`}
       </p>
       <div className="row">
         <button

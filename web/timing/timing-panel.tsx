@@ -1,5 +1,6 @@
 import { useMemo } from "react";
 import { quantity } from "../../src/core/quantities.ts";
+import { counted } from "../../src/core/show.ts";
 import type { CallParams, CallResult } from "../../src/transport/methods.ts";
 import { numberOf } from "../live/look.ts";
 import { Choice, Field } from "../live/look-controls.tsx";
@@ -58,7 +59,6 @@ function TimingOf({
     JSON.stringify(asked),
   );
   const { params } = usePlace();
-  const ids = choices.tma.map(({ id }) => String(id));
   return (
     <>
       <h2>Arrival timing: {run === null ? "live" : `run ${run}`}</h2>
@@ -69,41 +69,7 @@ function TimingOf({
           param="run"
           title={isLive ? "Empty: live shots" : "Empty: the newest run"}
         />
-        <Choice
-          name="edges"
-          value={asked?.from ?? ""}
-          choices={fromsOf(choices, methods)}
-          names={fromNames}
-          param="edges"
-        />
-        {asked?.from === "source" || ids.length === 0 ? null : (
-          <Choice
-            name="TMA id"
-            value={asked?.tmaId === null ? "" : String(asked?.tmaId ?? "")}
-            choices={asked?.from === "images" ? ["", ...ids] : ids}
-            names={{
-              "": "none: learn from these shots",
-              ...Object.fromEntries(choices.tma.map((one) => [one.id, tmaText(one)])),
-            }}
-            param="tma"
-          />
-        )}
-        {asked?.from === "images" && choices.cameras.length > 1 ? (
-          <Choice name="camera" value={asked.camera ?? ""} choices={choices.cameras} param="camera" />
-        ) : null}
-        <Choice name="by" value={asked?.by ?? "fit"} choices={["fit", "derivative"]} param="by" />
-        <Field name="fs / pixel" value={asked?.fsPerPixel ?? null} param="scale" title="From sacla tma scale" />
-        {asked?.fsPerPixel === null ? null : (
-          <Field name="pixel of time 0" value={asked?.zeroPx ?? null} param="zero" />
-        )}
-        <label>
-          <input
-            type="checkbox"
-            checked={asked?.flagged === true}
-            onChange={(event) => go({ flagged: event.target.checked ? "on" : null })}
-          />{" "}
-          flagged edges, too
-        </label>
+        {asked === null ? null : <EdgeControls asked={asked} choices={choices} methods={methods} />}
       </form>
       {asked === null ? (
         <p role="status">
@@ -113,6 +79,49 @@ function TimingOf({
       ) : (
         <Found edges={edges.value} error={edges.error} />
       )}
+    </>
+  );
+}
+
+function EdgeControls({
+  asked,
+  choices,
+  methods,
+}: {
+  readonly asked: Asked;
+  readonly choices: CallResult<"page.timingChoices">;
+  readonly methods: readonly string[];
+}) {
+  const ids = choices.tma.map(({ id }) => String(id));
+  return (
+    <>
+      <Choice name="edges" value={asked.from} choices={fromsOf(choices, methods)} names={fromNames} param="edges" />
+      {asked.from === "source" || ids.length === 0 ? null : (
+        <Choice
+          name="TMA id"
+          value={String(asked.tmaId ?? "")}
+          choices={asked.from === "images" ? ["", ...ids] : ids}
+          names={{
+            "": "none: learn from these shots",
+            ...Object.fromEntries(choices.tma.map((one) => [one.id, tmaText(one)])),
+          }}
+          param="tma"
+        />
+      )}
+      {asked.from === "images" && choices.cameras.length > 1 ? (
+        <Choice name="camera" value={asked.camera ?? ""} choices={choices.cameras} param="camera" />
+      ) : null}
+      <Choice name="by" value={asked.by} choices={["fit", "derivative"]} param="by" />
+      <Field name="fs / pixel" value={asked.fsPerPixel} param="scale" title="From sacla tma scale" />
+      {asked.fsPerPixel === null ? null : <Field name="pixel of time 0" value={asked.zeroPx} param="zero" />}
+      <label>
+        <input
+          type="checkbox"
+          checked={asked.flagged}
+          onChange={(event) => go({ flagged: event.target.checked ? "on" : null })}
+        />{" "}
+        flagged edges, too
+      </label>
     </>
   );
 }
@@ -169,7 +178,7 @@ function summaryText({ tags, usable, unit, summary, flags, state, total }: Edges
     .sort(([, a], [, b]) => b - a)
     .map(([flag, count]) => `${count} ${flag}`);
   return [
-    `${tags.length}${total === null ? "" : ` of ${total}`} shots, ${usable} with an edge that can be used`,
+    `${total === null ? counted(tags.length, "shot") : `${tags.length} of ${counted(total, "shot")}`}, ${usable} with an edge that can be used`,
     `mean ${of(summary.mean)}, scatter ${of(summary.standardDeviation)}`,
     ...(counts.length === 0 ? [] : [`not used or flagged: ${counts.join(", ")}`]),
     ...(state === "" ? [] : [state]),
@@ -213,5 +222,5 @@ function fromsOf({ cameras, tma }: CallResult<"page.timingChoices">, methods: re
 }
 
 function tmaText({ id, comment, shots }: CallResult<"page.timingChoices">["tma"][number]): string {
-  return `${id}${comment === "" ? "" : `: ${comment}`}, ${shots} shots`;
+  return `${id}${comment === "" ? "" : `: ${comment}`}, ${counted(shots, "shot")}`;
 }
