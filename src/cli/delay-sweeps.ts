@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { badArgument } from "../core/guards.ts";
 import { defined } from "../core/options.ts";
+import { unitFactor } from "../core/quantities.ts";
 import { counted } from "../core/show.ts";
 import { textTable } from "../plot/text.ts";
 import { leastLifetime } from "../scan/fits/decay.ts";
@@ -23,7 +24,7 @@ interface Options extends ScanningOptions {
   readonly t0Error: number;
   readonly shots: number;
   readonly most: number;
-  readonly fsPerUnit: number;
+  readonly fsPerUnit?: number;
   readonly edgeSignal?: string;
   readonly fsPerPixel?: number;
   readonly zeroPixel: number;
@@ -53,9 +54,8 @@ export function addLiveDelayScan(group: Command, io: Io): void {
           .option("--most <n>", "ends after so many sweeps", parseWhole, 50)
           .option(
             "--fs-per-unit <fs>",
-            "delay of one unit of the axis; negative where it is earlier",
+            "delay of one unit of the axis; negative where it is earlier (default: its unit of time)",
             parseNumber,
-            1000,
           )
           .option("--edge-signal <id>", "0-D signal with the timing monitor's edge, where it comes live")
           .option("--fs-per-pixel <fs>", "its scale", parseNumber)
@@ -79,7 +79,7 @@ export function addLiveDelayScan(group: Command, io: Io): void {
         signalName: of,
         normaliseBy: i0,
         pumpedBy: pumped,
-        fsPerUnit: options.fsPerUnit,
+        fsPerUnit: options.fsPerUnit ?? fsIn((await view(session)).axis(axis)),
         t0ErrorFs: options.t0Error,
         mostSweeps: options.most,
         ...(await conditionsOf(session, options.where)),
@@ -89,6 +89,14 @@ export function addLiveDelayScan(group: Command, io: Io): void {
       return await runSweeps(session, options, settings, context);
     },
   );
+}
+
+/** @throws BAD_ARGUMENT for an axis that is not in a unit of time */
+function fsIn({ name, unit }: { readonly name: string; readonly unit: string }): number {
+  const fs = unitFactor(unit, "fs");
+  if (fs === undefined)
+    throw badArgument("--fs-per-unit", undefined, `given: ${name} is in ${unit || "no unit"}, which is no time`);
+  return fs;
 }
 
 type SharedSettings = Parameters<typeof sharedScan>[0];

@@ -7,9 +7,12 @@ import {
   type CommandResult,
   declare,
   declareSubcommands,
+  inUnit,
   parseNumber,
+  parseTyped,
   parseWhole,
   type Session,
+  type Typed,
 } from "../command.ts";
 import { type ChangeOptions, cell, doMove, withChange } from "../control.ts";
 import { curveSettings, type PointFlags, tellEnd, withPoints } from "../curve-options.ts";
@@ -29,15 +32,16 @@ interface EdgeOptions extends ScanningOptions, PointFlags {
 
 /** `sacla energy [EV]`: where the monochromator is, or its crystals together to an energy; `sacla energy edge`. */
 export const energy: AddCommand = (program, io) => {
-  declare<ChangeOptions, [number | undefined]>(
+  declare<ChangeOptions, [Typed | undefined]>(
     program,
     io,
     "energy",
     "photon energy of the channel-cut monochromator: show it, or move its crystals together; edge: calibrate it",
-    (command) => withChange(command.argument("[ev]", "photon energy to go to, eV", parseNumber)),
-    async (session, options, [ev]) => {
+    (command) => withChange(command.argument("[ev]", "photon energy to go to, eV, or with its unit: 9keV", parseTyped)),
+    async (session, options, [typed]) => {
       const monochromator = await monochromatorOf(session);
-      if (ev === undefined) return await shown(monochromator);
+      if (typed === undefined) return await shown(monochromator);
+      const ev = inUnit(typed, "eV", "the photon energy");
       const { looking, axis } = monochromator;
       const to = axis.forward(ev);
       return await doMove(session, options, `photon energy ${ev} eV`, await looking.plan(to), (control) =>

@@ -54,6 +54,7 @@ export const optimise: AddCommand = (program, io) =>
       const knobs: Record<string, Knob> = {};
       for (const text of texts) {
         const [name, range] = rangeOf(text);
+        if (Object.hasOwn(knobs, name)) throw badArgument("knob", text, `${name} once only`);
         knobs[name] = await knobOf(control, name, range);
       }
       const settings: OptimiseOptions = {

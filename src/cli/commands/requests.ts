@@ -117,7 +117,11 @@ function lineOf(session: Session, { time, shot, id, event, by, why, data }: Requ
 }
 
 async function ask(session: Session, options: Options, what: readonly string[]): Promise<CommandResult> {
-  const to = Object.fromEntries(what.map(targetOf));
+  const targets = what.map(targetOf);
+  const to = Object.fromEntries(targets);
+  const twice = targets.find(([name], i) => targets.findIndex(([other]) => other === name) !== i);
+  if (twice !== undefined)
+    throw new SaclaError("BAD_ARGUMENT", `${twice[0]} can have one value only, but is given two. Nobody was asked.`);
   if (what.length === 0)
     throw new SaclaError("BAD_ARGUMENT", "requests ask needs what: sacla requests ask NAME=VALUE.");
   const rows = await (await view(session)).previewRequest(to);

@@ -18,9 +18,12 @@ import {
   type CommandResult,
   declare,
   declareSubcommands,
+  inUnit,
   parseNumber,
+  parseTyped,
   parseWhole,
   type Session,
+  type Typed,
 } from "../command.ts";
 import { type ChangeOptions, cell, doMove, view, withChange } from "../control.ts";
 import { curveSettings, type PointFlags, tellEnd, withPoints } from "../curve-options.ts";
@@ -33,8 +36,8 @@ import { contextOf, requireSignals } from "./scan.ts";
 
 type MoveOptions = ChangeOptions & CorrectionOptions;
 interface Targets {
-  readonly delay?: number;
-  readonly energy?: number;
+  readonly delay?: Typed;
+  readonly energy?: Typed;
 }
 
 interface LearnOptions extends ScanningOptions, CorrectionOptions, PointFlags {
@@ -62,7 +65,13 @@ export const sdo: AddCommand = (program, io) => {
     "split-delay optics: delay and photon energy, how far they go, and where every motor would be; align, learn, zero",
     (command) =>
       withCorrection(
-        withChange(command.argument("[knob=value...]", "delay=PS, energy=EV; the one not named is held", parseKnob)),
+        withChange(
+          command.argument(
+            "[knob=value...]",
+            "delay=PS, energy=EV, or as 500fs, 9keV; the one not named is held",
+            parseKnob,
+          ),
+        ),
       ),
     async (session, options, [targets]) => {
       const looking = await view(session);
@@ -70,7 +79,8 @@ export const sdo: AddCommand = (program, io) => {
       const now = await knobsNow(looking, split.optics);
       // Without any, commander gives an empty list.
       if (Object.keys(targets).length === 0) return await shown(session, options, looking, split, now);
-      const { delay = now.delayPs, energy = now.photonEnergyEv } = targets;
+      const delay = targets.delay === undefined ? now.delayPs : inUnit(targets.delay, "ps", "the delay");
+      const energy = targets.energy === undefined ? now.photonEnergyEv : inUnit(targets.energy, "eV", "the energy");
       const to = split.optics.positions({ delayPs: delay, photonEnergyEv: energy });
       const what = `split-delay optics to ${cell(delay)} ps at ${cell(energy)} eV`;
       return await doMove(session, options, what, await looking.plan(to), (control) => control.plan(to));
@@ -326,5 +336,5 @@ function parseKnob(text: string, before: Targets | undefined): Targets {
   const [, name = "", value = ""] = /^(delay|energy)=(.+)$/.exec(text) ?? [];
   if (name === "") throw new InvalidArgumentError("It must be delay=PS or energy=EV.");
   if (Object.hasOwn(before ?? {}, name)) throw new InvalidArgumentError(`${name} can be given once only.`);
-  return { ...before, [name]: parseNumber(value) };
+  return { ...before, [name]: parseTyped(value) };
 }

@@ -64,7 +64,7 @@ describe("sacla energy", () => {
     const shown = await cli(["energy", ...at]);
     expect(shown.code, shown.err).toBe(0);
     expect(shown.out).toMatch(/mono_2 +11\.404176 +deg +9999\.998/);
-    const dry = await cli(["energy", "9978", "--dry-run", "--json", ...at]);
+    const dry = await cli(["energy", "9.978keV", "--dry-run", "--json", ...at]);
     const { table, done } = JSON.parse(dry.out) as MoveAnswer;
     expect(done).toBe(false);
     expect(table.map(({ name, willBe }) => [name, willBe.toFixed(5)])).toEqual([
@@ -72,6 +72,7 @@ describe("sacla energy", () => {
       ["mono_2", "11.42966"],
     ]);
     expect((await cli(["energy", "2000", "--dry-run", ...at])).err).toMatch(/photonEnergyEv/);
+    expect((await cli(["energy", "9978mm", "--dry-run", ...at])).err).toContain("is in eV");
   });
 
   it("needs an experiment that says what the optics are", async () => {
@@ -123,7 +124,7 @@ describe("sacla sdo", () => {
   });
 
   it("moves all axes together, or none", async () => {
-    const answer = await cli(["sdo", "delay=1", "energy=9000", "--yes", "--json", ...at]);
+    const answer = await cli(["sdo", "delay=1000fs", "energy=9keV", "--yes", "--json", ...at]);
     const { done, at: places } = JSON.parse(answer.out) as { done: boolean; at: Record<string, number> };
     expect(done).toBe(true);
     expect(places["sdo_br1_gap"]).toBeCloseTo(5.209, 3);
@@ -134,6 +135,7 @@ describe("sacla sdo", () => {
     expect(table.filter(({ problem }) => problem !== "").length).toBe(6);
     expect((await cli(["sdo", "delay=1", "delay=2", ...at])).err).toContain("once");
     expect((await cli(["sdo", "gap=1", ...at])).err).toContain("delay=PS");
+    expect((await cli(["sdo", "delay=9keV", ...at])).err).toContain("is in ps");
   });
 
   it("tells how long all rocking curves take before it learns", async () => {

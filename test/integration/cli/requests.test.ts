@@ -42,6 +42,8 @@ describe("sacla requests", () => {
   });
 
   it("says how each part is given when it is not", async () => {
+    const twice = await cli(["requests", "ask", "bl3_chicane1=60", "bl3_chicane1=5", "--yes", ...url("prompt")]);
+    expect([twice.code, twice.err]).toEqual([2, expect.stringContaining("one value only")]);
     for (const args of [["ask"], ["ask", "60"], ["accept"], ["change", "1"], ["accept", "1", "2"], ["cancel", "x"]]) {
       const { code, err } = await cli(["requests", ...args, ...url("prompt")]);
       expect([args, code, err]).toEqual([args, 2, expect.stringMatching(/NAME=VALUE|needs ID/)]);
@@ -103,5 +105,7 @@ describe("sacla optimise", () => {
       const { code, err } = await cli(["optimise", knob, ...signal, "--yes", ...url("prompt")]);
       expect([knob, code > 0, err]).toEqual([knob, true, expect.stringMatching(says)]);
     }
+    const twice = await cli(["optimise", "bl3_quad_1=-1:1:0.4", "bl3_quad_1=0:1:0.1", ...signal, ...url("prompt")]);
+    expect([twice.code, twice.err]).toEqual([2, expect.stringContaining("bl3_quad_1 once only")]);
   });
 });

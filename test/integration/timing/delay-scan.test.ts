@@ -114,6 +114,9 @@ describe("a stored pump–probe scan", () => {
       expect([code, out]).toEqual([0, expect.stringMatching(/sweep +shots +t0_fs.*no time zero after 2 sweeps/s)]);
       const half = await cli([...args, "--fs-per-pixel", "2.6", "--dry-run"]);
       expect([half.code, half.err]).toEqual([2, expect.stringContaining("--edge-signal")]);
+      // An axis in pulses has no time of its own.
+      const bare = await cli(["delay-scan", "live", "bl3_st2_pm001", ...args.slice(3), "--dry-run"]);
+      expect([bare.code, bare.err]).toEqual([2, expect.stringContaining("--fs-per-unit")]);
 
       // By steps, until each point is precise; a journal goes on with it.
       const journal = join(folder, "shared.journal");
