@@ -129,7 +129,7 @@ async function cube(): Promise<() => number[]> {
   const scan = new Cube({
     axes: [{ name: "delay", of: { signals: [], read: bin }, from: -0.5, to: 49.5, step: 1 }],
     values: { images: { average: mean() } },
-    corrections: [correct.dark(dark)],
+    dark,
   });
   await scan.update(shotsFrom(stacks));
   return () => [

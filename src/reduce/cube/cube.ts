@@ -17,7 +17,7 @@ import type { Reducer } from "../reducer.ts";
 import { TagAccount } from "./account.ts";
 import { BinAxis } from "./axes.ts";
 import { type CubeBin, type CubeLabel, type CubeOptions, ratioName } from "./options.ts";
-import { CubePass } from "./pass.ts";
+import { CubePass, darkLeft } from "./pass.ts";
 import { checkRegion } from "./region.ts";
 import { type BinStatistics, binStatistics, numberLayout, ratioLayout, ratioStatistics } from "./statistics.ts";
 
@@ -95,7 +95,7 @@ export class Cube<R extends Reducers = Reducers> {
 
   /** @throws BAD_ARGUMENT when the axes make no bins, or two numbers have one name */
   constructor(options: CubeOptions<R>) {
-    resolveOptions("cube", options, { axes: any, values: any, corrections: any });
+    resolveOptions("cube", options, { axes: any, values: any, dark: any, corrections: any });
     const {
       images,
       sums = {},
@@ -143,12 +143,12 @@ export class Cube<R extends Reducers = Reducers> {
     });
   }
 
-  /** A cube from a checkpoint. @throws BAD_ARGUMENT when it was made by another kind of cube */
+  /** A cube from a checkpoint. @throws BAD_ARGUMENT when it was made by another kind of cube, or with another dark */
   static load<R extends Reducers>(options: CubeOptions<R>, checkpoint: CubeCheckpoint): Cube<R> {
     const cube = new Cube(options);
     if (checkpoint.made !== cube.#made) throw badArgument("checkpoint", checkpoint.made, `one of ${cube.#made}`);
     for (const { label, bin, images, numbers, ratios } of checkpoint.bins)
-      cube.#makeBin(label, bin, PartialResult.load(cube.#reducers, images), numbers, ratios);
+      cube.#makeBin(label, bin, cube.#checked(PartialResult.load(cube.#reducers, images)), numbers, ratios);
     cube.#account = new TagAccount(checkpoint.used, checkpoint.ledger);
     return cube;
   }
@@ -226,13 +226,14 @@ export class Cube<R extends Reducers = Reducers> {
 
   /**
    * Takes in a cube of other shots, and gives this.
-   * @throws BAD_ARGUMENT when it is of another kind, or has some of the same shots
+   * @throws BAD_ARGUMENT when it is of another kind, has another dark, or has some of the same shots
    */
   merge(other: Cube<R>): this {
     if (other.#made !== this.#made) throw badArgument("the other cube", other.#made, this.#made);
     const common = other.#account.used.filter((tag) => this.#account.isUsed(tag));
     if (common.length > 0)
       throw badArgument("tags of the other cube", `${showList(common)}, which are in this one too`, "other shots");
+    for (const { images } of other.#bins.values()) this.#checked(images);
     for (const cube of [this, other]) cube.#flush();
     for (const { label, bin, images, numbers, ratios } of other.#bins.values()) {
       const own = this.#bin(label, bin);
@@ -359,6 +360,12 @@ export class Cube<R extends Reducers = Reducers> {
     const made = { label, bin, images, numbers, ratios };
     this.#bins.set(keyOf(label, bin), made);
     return made;
+  }
+
+  /** @throws BAD_ARGUMENT when it has another dark */
+  #checked(images: PartialResult<R>): PartialResult<R> {
+    for (const { frame } of images.sensors) images.sensor(frame, darkLeft(this.#options, frame));
+    return images;
   }
 
   #dropAll({ dropped }: Ledger): void {

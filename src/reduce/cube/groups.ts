@@ -20,6 +20,7 @@ const MOST_WAITING = 32;
 export class ImageGroups {
   readonly #reducers: Reducers;
   readonly #type: PixelType;
+  readonly #dark: Float64Array | undefined;
   /** Undefined when no reducer knows the kernel, or there is no memory for it. */
   readonly #block: TiledBatch | undefined;
   /** Reducers that do not know it. */
@@ -29,24 +30,28 @@ export class ImageGroups {
   #waits = 0;
   readonly #free: Pixels[] = [];
 
-  /** @param type - of the images that come; corrected ones are float32 */
-  constructor(reducers: Reducers, frame: ImageSpec, type: PixelType) {
+  /**
+   * @param type - of the images that come; corrected ones are float32
+   * @param dark - of each pixel, when it is not taken off them yet
+   */
+  constructor(reducers: Reducers, frame: ImageSpec, type: PixelType, dark: Float64Array | undefined) {
     this.#reducers = reducers;
     this.#type = type;
+    this.#dark = dark;
     this.#sumsOnGrid = Object.values(reducers).some(({ sumsOnGrid }) => sumsOnGrid === true);
-    const statistics = statisticsIn(reducers, frame, type);
+    const statistics = statisticsIn(reducers, frame, type, dark);
     const block = statistics.length === 0 ? undefined : blockFor(type, statistics);
     this.#block = block;
     this.#others = Object.fromEntries(
       Object.entries(reducers).filter(
-        ([, reducer]) => block === undefined || workInBins(reducer, { ...frame, type }) === undefined,
+        ([, reducer]) => block === undefined || workInBins(reducer, { ...frame, type }, dark) === undefined,
       ),
     );
   }
 
   /** Bytes of the images that wait and of the kernel, at most. */
   static bytesFor(reducers: Reducers, frame: ImageSpec, type: PixelType): number {
-    const statistics = statisticsIn(reducers, frame, type);
+    const statistics = statisticsIn(reducers, frame, type, undefined);
     if (statistics.length === 0) return 0;
     return (
       TiledBatch.bytesFor(type, statistics) + MOST_WAITING * frame.rows * frame.columns * (type === "uint16" ? 2 : 4)
@@ -55,14 +60,17 @@ export class ImageGroups {
 
   /**
    * Takes in an image of the bin whose lane it is.
+   * @param less - gives the image less the dark
    * @throws TOO_SMALL
    */
-  add(lane: SensorState, pixels: Pixels, shot: Shot): void {
+  add(lane: SensorState, pixels: Pixels, less: () => Pixels, shot: Shot): void {
     if (this.#sumsOnGrid && pixels instanceof Float32Array) checkGrid(lane.frame.detId, shot.tag, pixels);
     const waits = this.#block?.takes(pixels) === true;
     for (const [name, reducer] of Object.entries(waits ? this.#others : this.#reducers)) {
       const state = lane.states.get(name);
-      if (state !== undefined) reducer.add(state, pixels, shot, lane.frame);
+      if (state === undefined) continue;
+      if (reducer.appliesDark === undefined) reducer.add(state, less(), shot, lane.frame);
+      else reducer.add(state, pixels, shot, lane.frame, this.#dark);
     }
     if (!waits) return;
     if (this.#waits === MOST_WAITING) this.#accumulate(this.#longest());
@@ -92,8 +100,9 @@ export class ImageGroups {
     block.group = group;
     for (const [name, reducer] of Object.entries(this.#reducers)) {
       const state = lane.states.get(name);
-      if (state !== undefined)
-        workInBins(reducer, { ...lane.frame, type: this.#type })?.flush(state, block, lane.frame);
+      if (state === undefined) continue;
+      const work = workInBins(reducer, { ...lane.frame, type: this.#type }, this.#dark);
+      work?.flush(state, block, lane.frame, this.#dark);
     }
     this.#waiting.delete(lane);
     this.#waits -= group.length;
@@ -101,14 +110,27 @@ export class ImageGroups {
   }
 }
 
-/** What the kernel can do for a reducer whose state changes after a few images. */
-function workInBins(reducer: Reducer<unknown>, frame: ImageSpec): KernelWork<Layout> | undefined {
-  const work = workOf(reducer, frame);
-  return work?.statistics.some(isOwn) === true ? undefined : work;
+/** What the kernel can do for a reducer whose state changes after a few images, without the dark of each pixel. */
+function workInBins(
+  reducer: Reducer<unknown>,
+  frame: ImageSpec,
+  dark: Float64Array | undefined,
+): KernelWork<Layout> | undefined {
+  const work = workOf(reducer, frame, dark);
+  const isShared = (statistic: Statistic): boolean =>
+    !isOwn(statistic) && (dark === undefined || typeof statistic === "string");
+  return work?.statistics.every(isShared) === true ? work : undefined;
 }
 
-function statisticsIn(reducers: Reducers, frame: ImageSpec, type: PixelType): Statistic[] {
-  const those = Object.values(reducers).filter((reducer) => workInBins(reducer, { ...frame, type }) !== undefined);
+function statisticsIn(
+  reducers: Reducers,
+  frame: ImageSpec,
+  type: PixelType,
+  dark: Float64Array | undefined,
+): Statistic[] {
+  const those = Object.values(reducers).filter(
+    (reducer) => workInBins(reducer, { ...frame, type }, dark) !== undefined,
+  );
   return statisticsOf(those, frame, type);
 }
 

@@ -3,6 +3,10 @@ import { contiguous, type Pixels, type RawImage, shapeOf } from "../../core/ndar
 import type { ImageSpec, Shot } from "../../core/shots.ts";
 import type { ShotLabels } from "../../db/index.ts";
 import { CorrectionChain, checkSignals } from "../corrections/chain.ts";
+import { dark as darkStep } from "../corrections/dark.ts";
+import { darkOf } from "../dark-means.ts";
+import type { PartialResult, SensorState } from "../engine/partial-result.ts";
+import { imageBytes, imageInPlace, takeDifference } from "../images/in-place.ts";
 import type { Reducer } from "../reducer.ts";
 import type { TagAccount } from "./account.ts";
 import type { BinAxis } from "./axes.ts";
@@ -16,7 +20,13 @@ type Reducers = Record<string, Reducer<unknown>>;
 /** Prepared once for each sensor. */
 interface Sensor {
   readonly frame: ImageSpec;
+  /** Of each pixel, when it is not among the corrections. */
+  readonly dark: Float64Array | undefined;
   readonly correct: (pixels: Pixels) => Pixels;
+  /** Takes the dark off, in memory that is reused. */
+  readonly less: (pixels: Pixels) => Pixels;
+  /** Of each bin. */
+  readonly lanes: WeakMap<object, SensorState>;
   readonly sums: readonly { readonly name: string; readonly of: (pixels: Pixels) => number }[];
   readonly groups: ImageGroups;
 }
@@ -45,18 +55,22 @@ export class CubePass<R extends Reducers> {
     this.#axes = axes;
     this.#unchecked = signals;
     this.#labelOf = labels === undefined ? () => unlabelled : verdictsOf(labels);
-    this.#chain = new CorrectionChain(options.corrections ?? [], {
+    const { dark, corrections = [] } = options;
+    this.#isCorrected = corrections.length > 0;
+    // A dark alone is subtracted by the reducers, as a rule from their sums.
+    const withDark = dark !== undefined && this.#isCorrected ? [darkStep(dark), ...corrections] : corrections;
+    this.#chain = new CorrectionChain(withDark, {
       note: (what) => account.note(what),
       amount: (what, value) => account.amount(what, value),
     });
-    this.#isCorrected = (options.corrections ?? []).length > 0;
     this.#positions = new Float64Array(axes.length);
   }
 
   /** Bytes for images of a sensor on their way into the bins, at most. */
-  static bytesFor({ values, corrections = [] }: CubeOptions<Reducers>, frame: ImageSpec): number {
+  static bytesFor({ values, dark, corrections = [] }: CubeOptions<Reducers>, frame: ImageSpec): number {
     const isCorrected = corrections.length > 0;
-    const corrected = isCorrected ? 4 * frame.rows * frame.columns : 0;
+    const pixels = frame.rows * frame.columns;
+    const corrected = isCorrected ? 4 * pixels : dark === undefined ? 0 : imageBytes(pixels, 1);
     return corrected + ImageGroups.bytesFor(values?.images ?? {}, frame, isCorrected ? "float32" : frame.type);
   }
 
@@ -84,8 +98,13 @@ export class CubePass<R extends Reducers> {
     for (const [detId, image] of Object.entries(shot.images)) {
       const sensor = this.#sensor(detId, image, shot.tag);
       const pixels = sensor.correct(contiguous(image));
-      for (const { name, of } of sensor.sums) this.#sums.set(name, of(pixels));
-      sensor.groups.add(images.sensor(sensor.frame), pixels, shot);
+      let difference: Pixels | undefined;
+      const less = (): Pixels => {
+        difference ??= sensor.less(pixels);
+        return difference;
+      };
+      for (const { name, of } of sensor.sums) this.#sums.set(name, of(less()));
+      sensor.groups.add(laneOf(sensor, images), pixels, less, shot);
     }
     const { normaliseBy } = this.#options.values ?? {};
     const i0 = normaliseBy === undefined ? NaN : shot.number(normaliseBy);
@@ -114,12 +133,17 @@ export class CubePass<R extends Reducers> {
     let sensor = this.#sensors.get(detId);
     if (sensor === undefined) {
       const frame: ImageSpec = { detId, rows, columns, type: image.data instanceof Uint16Array ? "uint16" : "float32" };
-      const regions = Object.entries(this.#options.values?.sums ?? {}).filter(([, { detector }]) => detector === detId);
+      const { sums = {}, images = {} } = this.#options.values ?? {};
+      const dark = darkLeft(this.#options, frame);
+      const regions = Object.entries(sums).filter(([, { detector }]) => detector === detId);
       sensor = {
         frame,
+        dark,
+        less: lessDark(frame, dark),
+        lanes: new WeakMap(),
         correct: this.#isCorrected ? this.#chain.sensor(frame).image : (pixels) => pixels,
         sums: regions.map(([name, region]) => ({ name, of: regionSum(name, region, frame) })),
-        groups: new ImageGroups(this.#options.values?.images ?? {}, frame, this.#isCorrected ? "float32" : frame.type),
+        groups: new ImageGroups(images, frame, this.#isCorrected ? "float32" : frame.type, dark),
       };
       this.#sensors.set(detId, sensor);
     }
@@ -129,6 +153,32 @@ export class CubePass<R extends Reducers> {
     }
     return sensor;
   }
+}
+
+/** The dark of each pixel that is left to the reducers; undefined where it is among the corrections. */
+export function darkLeft(
+  { dark, corrections = [] }: Pick<CubeOptions, "dark" | "corrections">,
+  { detId, rows, columns }: ImageSpec,
+): Float64Array | undefined {
+  return dark === undefined || corrections.length > 0 ? undefined : darkOf(dark.mean, detId, rows, columns);
+}
+
+/** Takes a dark off images of one size. */
+function lessDark({ rows, columns }: ImageSpec, dark: Float64Array | undefined): (pixels: Pixels) => Pixels {
+  let memory: Float32Array | undefined;
+  return (pixels) => {
+    if (dark === undefined) return pixels;
+    memory ??= imageInPlace(rows * columns, 1);
+    takeDifference(pixels, dark, memory);
+    return memory;
+  };
+}
+
+/** What a bin remembers of a sensor; asked once, because darks are compared. */
+function laneOf<R extends Reducers>({ frame, dark, lanes }: Sensor, images: PartialResult<R>): SensorState {
+  const lane = lanes.get(images) ?? images.sensor(frame, dark);
+  lanes.set(images, lane);
+  return lane;
 }
 
 const unlabelled = { label: "all" } as const;

@@ -43,16 +43,24 @@ export class Uint16Sums implements Accumulator {
     this.#squares.fill(0);
   }
 
-  addSums(into: Float64Array, images: number): void {
-    const sums = this.#sums;
-    if (!this.#squared) for (let i = 0; i < into.length; i++) into[i] = (into[i] ?? 0) + (sums[i] ?? 0);
-    // With squares the kernel takes 2^15 off each value, to have signed 16-bit numbers.
-    else for (let i = 0; i < into.length; i++) into[i] = (into[i] ?? 0) + (((sums[i] ?? 0) | 0) + 32_768 * images);
+  addSums(into: Float64Array, images: number, areNew: boolean): void {
+    inPieces([into], areNew, (from, to) => this.#addSums(into, images, from, to));
   }
 
-  addSquares(upper: Float64Array, lower: Float64Array, images: number): void {
+  #addSums(into: Float64Array, images: number, from: number, to: number): void {
+    const sums = this.#sums;
+    if (!this.#squared) for (let i = from; i < to; i++) into[i] = (into[i] ?? 0) + (sums[i] ?? 0);
+    // With squares the kernel takes 2^15 off each value, to have signed 16-bit numbers.
+    else for (let i = from; i < to; i++) into[i] = (into[i] ?? 0) + (((sums[i] ?? 0) | 0) + 32_768 * images);
+  }
+
+  addSquares(upper: Float64Array, lower: Float64Array, images: number, areNew: boolean): void {
+    inPieces([upper, lower], areNew, (from, to) => this.#addSquares(upper, lower, images, from, to));
+  }
+
+  #addSquares(upper: Float64Array, lower: Float64Array, images: number, from: number, to: number): void {
     const [sums, squares] = [this.#sums, this.#squares];
-    for (let i = 0; i < upper.length; i++) {
+    for (let i = from; i < to; i++) {
       // Σx² = Σy² + 2^16 Σy + 2^30 n with y = x − 2^15: whole numbers far below 2^53.
       const ofY = (squares[2 * i] ?? 0) + 4_294_967_296 * (squares[2 * i + 1] ?? 0);
       const total = ofY + 65_536 * ((sums[i] ?? 0) | 0) + 1_073_741_824 * images;
@@ -108,11 +116,13 @@ export class Float32Sums implements Accumulator {
   /**
    * Adds the images to sums that lie elsewhere, those of the piece: for as many pixels as there are here, with nothing
    * to be cleared before and added after.
+   * @param areNew - nothing was added to those yet
    * @param squares - the parts of the squares, when they are counted
    */
   accumulateInto(
     piece: PixelSlice,
     sums: Float64Array,
+    areNew: boolean,
     squares?: readonly [upper: Float64Array, lower: Float64Array],
   ): void {
     const [upper, lower] = squares ?? [];
@@ -121,7 +131,8 @@ export class Float32Sums implements Accumulator {
       [this.#upper, upper],
       [this.#lower, lower],
     ] as const;
-    for (const [own, given] of both) if (given !== undefined) own.set(given);
+    if (areNew) this.clear();
+    else for (const [own, given] of both) if (given !== undefined) own.set(given);
     this.accumulate(piece);
     for (const [own, given] of both) given?.set(own.subarray(0, given.length));
   }
@@ -140,8 +151,38 @@ export class Float32Sums implements Accumulator {
   }
 }
 
+/** As many numbers as stay in the cache while they are written twice. */
+const PIECE = 2048;
+
+/**
+ * Does something to the numbers of arrays piece by piece.
+ * @param areNew - nothing but zeros was ever in them: they are written before they are read, because the system maps
+ *   memory twice that is read before it was written
+ */
+function inPieces(
+  arrays: readonly (Float64Array | Uint32Array)[],
+  areNew: boolean,
+  work: (from: number, to: number) => void,
+): void {
+  const length = arrays[0]?.length ?? 0;
+  for (let from = 0; from < length; from += PIECE) {
+    const to = Math.min(length, from + PIECE);
+    if (areNew) for (const array of arrays) array.fill(0, from, to);
+    work(from, to);
+  }
+}
+
 function addTo(into: Float64Array, from: Float64Array): void {
   for (let i = 0; i < into.length; i++) into[i] = (into[i] ?? 0) + (from[i] ?? 0);
+}
+
+/** Adds counts. @param areNew - nothing was added to `into` yet */
+export function addCounts(into: Uint32Array, from: Uint32Array, areNew: boolean): void {
+  inPieces([into], areNew, (first, end) => addCountsOfPiece(into, from, first, end));
+}
+
+function addCountsOfPiece(into: Uint32Array, from: Uint32Array, first: number, end: number): void {
+  for (let i = first; i < end; i++) into[i] = (into[i] ?? 0) + (from[i] ?? 0);
 }
 
 /** Least and greatest value of each pixel. */

@@ -270,12 +270,13 @@ export class SensorKernel implements BatchStatistics {
     if (this.#any !== undefined) this.#any.images = 0;
   }
 
-  addSums(sums: Float64Array): void {
-    for (const counters of this.#used) counters.sums?.addSums(sums, counters.images);
+  addSums(sums: Float64Array, areNew = false): void {
+    for (const [k, counters] of this.#used.entries()) counters.sums?.addSums(sums, counters.images, areNew && k === 0);
   }
 
-  addSquares(upper: Float64Array, lower: Float64Array): void {
-    for (const counters of this.#used) counters.squares?.addSquares(upper, lower, counters.images);
+  addSquares(upper: Float64Array, lower: Float64Array, areNew = false): void {
+    for (const [k, { squares, images }] of this.#used.entries())
+      squares?.addSquares(upper, lower, images, areNew && k === 0);
   }
 
   addRange(least: Float64Array, greatest: Float64Array): void {

@@ -54,7 +54,8 @@ function arrayOf(
 function newArray({ type, length, merge }: ArrayField): Float64Array | Uint32Array {
   if (type === "float64")
     return merge === "sum" ? new Float64Array(length) : new Float64Array(length).fill(initial[merge]);
-  return new Uint32Array(length).fill(merge === "min" ? 0xffff_ffff : 0);
+  const array = new Uint32Array(length);
+  return merge === "min" ? array.fill(0xffff_ffff) : array;
 }
 
 function seriesOf(name: string, { width }: SeriesField, saved: SavedState | undefined): ShotSeries {

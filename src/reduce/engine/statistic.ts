@@ -52,10 +52,13 @@ export interface BatchStatistics {
   readonly tags: readonly number[];
   /** What counted a statistic of one's own; undefined when there are no images. */
   own<A extends OwnAccumulator>(statistic: OwnStatistic<A>): A | undefined;
-  /** Adds Σx of each pixel, x as `quantize` rounds it. */
-  addSums(sums: Float64Array): void;
-  /** Adds Σx² of each pixel, the multiples of 2^12 and the rest. */
-  addSquares(upper: Float64Array, lower: Float64Array): void;
+  /**
+   * Adds Σx of each pixel, x as `quantize` rounds it.
+   * @param areNew - nothing was added to the sums yet, which takes less time. @default false
+   */
+  addSums(sums: Float64Array, areNew?: boolean): void;
+  /** Adds Σx² of each pixel, the multiples of 2^12 and the rest; `areNew` as before. */
+  addSquares(upper: Float64Array, lower: Float64Array, areNew?: boolean): void;
   /** Lowers and raises the least and greatest value of each pixel. */
   addRange(least: Float64Array, greatest: Float64Array): void;
   /** Adds the counts of the bins; and of the values below, above and not a number. */

@@ -54,21 +54,23 @@ export class TiledBatch implements BatchStatistics {
     return undefined;
   }
 
-  addSums(sums: Float64Array): void {
+  addSums(sums: Float64Array, areNew = false): void {
     const counter = this.#counters.sums;
     if (counter instanceof Float32Sums)
-      this.#show((piece, from, to) => counter.accumulateInto(piece, sums.subarray(from, to)));
-    else this.#eachTile(counter, (from, to) => counter?.addSums(sums.subarray(from, to), this.images));
+      this.#show((piece, from, to) => counter.accumulateInto(piece, sums.subarray(from, to), areNew));
+    else this.#eachTile(counter, (from, to) => counter?.addSums(sums.subarray(from, to), this.images, areNew));
   }
 
-  addSquares(upper: Float64Array, lower: Float64Array): void {
+  addSquares(upper: Float64Array, lower: Float64Array, areNew = false): void {
     const counter = this.#counters.squares;
     const parts = (from: number, to: number) => [upper.subarray(from, to), lower.subarray(from, to)] as const;
     // It counts the sums as well, which nobody wants here.
     const sums = this.#sums;
     if (counter instanceof Float32Sums)
-      this.#show((piece, from, to) => counter.accumulateInto(piece, sums.subarray(0, to - from), parts(from, to)));
-    else this.#eachTile(counter, (from, to) => counter?.addSquares(...parts(from, to), this.images));
+      this.#show((piece, from, to) =>
+        counter.accumulateInto(piece, sums.subarray(0, to - from), areNew, parts(from, to)),
+      );
+    else this.#eachTile(counter, (from, to) => counter?.addSquares(...parts(from, to), this.images, areNew));
   }
 
   addRange(least: Float64Array, greatest: Float64Array): void {

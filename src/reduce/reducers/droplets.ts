@@ -2,6 +2,7 @@ import ndarray, { type NdArray } from "ndarray";
 import { asFinite } from "../../core/guards.ts";
 import { any, resolveOptions } from "../../core/options.ts";
 import type { ImageSpec } from "../../core/shots.ts";
+import { addCounts } from "../engine/accumulators.ts";
 import { defineReducer, type Reducer } from "../reducer.ts";
 import { type DropletEfficiency, dropletEfficiency } from "./droplet-efficiency.ts";
 import { BINS_PER_PHOTON, DropletFinder, SPECTRUM_BINS } from "./droplet-finder.ts";
@@ -118,7 +119,7 @@ export function droplets(options: DropletOptions): Reducer<Droplets> {
       flush: ({ photons, spectrum, singles, shots }, block) => {
         const own = block.own(counted);
         if (own === undefined) return;
-        for (let i = 0; i < photons.length; i++) photons[i] = (photons[i] ?? 0) + (own.photons[i] ?? 0);
+        addCounts(photons, own.photons, shots.length === 0);
         for (let k = 0; k < spectrum.length; k++) spectrum[k] = (spectrum[k] ?? 0) + (own.spectrum[k] ?? 0);
         singles[0] = (singles[0] ?? 0) + own.singles;
         singles[1] = (singles[1] ?? 0) + own.brightest;

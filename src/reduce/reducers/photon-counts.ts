@@ -3,6 +3,7 @@ import { photonsPerAdu } from "../../core/detector.ts";
 import { asFinite, badArgument } from "../../core/guards.ts";
 import { any, finite, optional, resolveOptions } from "../../core/options.ts";
 import type { ImageSpec } from "../../core/shots.ts";
+import { addCounts } from "../engine/accumulators.ts";
 import { defineReducer, type Reducer } from "../reducer.ts";
 import { haveLimits } from "./lit-counts.ts";
 import { PhotonFinder, PhotonTotals } from "./photon-finder.ts";
@@ -104,7 +105,7 @@ export function photonCounts(options: PhotonCountOptions): Reducer<PhotonCounts>
       flush: ({ photons, shots }, block) => {
         const own = block.own(counted);
         if (own === undefined) return;
-        for (let i = 0; i < photons.length; i++) photons[i] = (photons[i] ?? 0) + (own.photons[i] ?? 0);
+        addCounts(photons, own.photons, shots.length === 0);
         for (const [k, number] of own.perImage.entries()) shots.push(block.tags[k] ?? NaN, number);
       },
     },

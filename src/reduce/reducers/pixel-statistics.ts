@@ -17,8 +17,8 @@ export function mean(): Reducer<PreciseImage> {
     kernel: {
       statistics: ["sum"],
       flush: ({ sum, count }, block) => {
+        block.addSums(sum, count[0] === 0);
         count[0] = (count[0] ?? 0) + block.images;
-        block.addSums(sum);
       },
     },
     add: ({ sum, count }, pixels) => {
@@ -71,9 +71,9 @@ export function variance(options: { readonly ddof?: number | undefined } = {}): 
     kernel: {
       statistics: ["sum", "squares"],
       flush: ({ sum, upper, lower, count }, block) => {
+        block.addSums(sum, count[0] === 0);
+        block.addSquares(upper, lower, count[0] === 0);
         count[0] = (count[0] ?? 0) + block.images;
-        block.addSums(sum);
-        block.addSquares(upper, lower);
       },
     },
     add: ({ sum, upper, lower, count }, pixels) => {

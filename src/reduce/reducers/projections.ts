@@ -51,7 +51,7 @@ export function projections(): Reducer<Projections> {
       type: "uint16",
       flush: (state, block, frame, dark) => {
         const total = new Float64Array(frame.rows * frame.columns);
-        block.addSums(total);
+        block.addSums(total, true);
         project(state, total, frame, perColumnOf(frame), block.images, dark);
       },
     },

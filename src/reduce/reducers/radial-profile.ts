@@ -73,7 +73,7 @@ export function radialProfile(options: RadialProfileOptions): Reducer<RadialProf
             type: "uint16",
             flush: ({ upper, lower, count, norm }, block, frame, dark) => {
               const total = new Float64Array(frame.rows * frame.columns);
-              block.addSums(total);
+              block.addSums(total, true);
               const all = sumsOf(frame, dark);
               all.takeSums(total, block.images);
               addSums({ upper, lower, count, norm }, all);

@@ -2,7 +2,17 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { asImage, newPixels, type PixelType } from "../../../src/core/ndarray.ts";
 import type { Shot } from "../../../src/core/shots.ts";
-import { Cube, type CubeOptions, correct, histogram, mean, minMax, variance } from "../../../src/reduce/index.ts";
+import {
+  Cube,
+  type CubeOptions,
+  correct,
+  histogram,
+  hits,
+  mean,
+  minMax,
+  reduce,
+  variance,
+} from "../../../src/reduce/index.ts";
 import { rounds } from "../../support/full.ts";
 import { shotOf } from "../../unit/reduce/stack.ts";
 
@@ -88,8 +98,9 @@ const anyPlan = fc.record({
 describe("the bins of a cube, filled group by group", () => {
   it("have the bits of the plain way, whatever bins the shots are in", async () => {
     await fc.assert(
-      fc.asyncProperty(anyPlan, fc.boolean(), async (plan, isCorrected) => {
-        const options = isCorrected ? { corrections: [correct.dark({ mean: { A: level } })] } : {};
+      fc.asyncProperty(anyPlan, fc.constantFrom("none", "correction", "option"), async (plan, how) => {
+        const dark = { mean: { A: level } };
+        const options = how === "none" ? {} : how === "option" ? { dark } : { corrections: [correct.dark(dark)] };
         const [found, expected] = [await made(reducers, plan, options), await made(plain, plan, options)];
         // Far faster than toEqual over all the numbers, which is for the message.
         if (!Buffer.from(JSON.stringify(found, exact)).equals(Buffer.from(JSON.stringify(expected, exact))))
@@ -141,6 +152,53 @@ describe("the bins of a cube, filled group by group", () => {
     expect(JSON.stringify(answersOf((await found?.update(both())) ?? fail()), exact)).toBe(
       JSON.stringify(answersOf((await expected?.update(both())) ?? fail()), exact),
     );
+  });
+});
+
+describe("the dark of a cube", () => {
+  const dark = { mean: { A: level } };
+  const sums = { all: { detector: "A" } } as const;
+  const images = () => ({
+    ...reducers(),
+    lit: hits({ threshold: 5, minPixels: 1 }),
+    peaks: hits({ threshold: 5, minPeaks: 1 }),
+  });
+  const plan: Plan = { seed: 3, type: "uint16", isWhole: true, bins: [2, 4, 2, 2, 4] };
+  const filled = async (options: Pick<CubeOptions<All>, "dark" | "corrections">, from = 0) => {
+    const shots = async function* (): AsyncGenerator<Shot> {
+      for await (const shot of shotsOf(plan)) yield { ...shot, tag: shot.tag + from };
+    };
+    return await new Cube({ axes, values: { images: images(), sums }, ...options }).update(shots());
+  };
+
+  it("gives the bits of reduce with the same dark, and sums over regions those of correct.dark", async () => {
+    const scan = await filled({ dark });
+    const ofBin = async function* (): AsyncGenerator<Shot> {
+      for await (const shot of shotsOf(plan)) if (plan.bins[shot.tag] === 2) yield shot;
+    };
+    const { ledger: _, ...expected } = await reduce({ [Symbol.asyncIterator]: ofBin }, images(), { dark });
+    const { ledger: __, ...found } = scan.images("all", 2) ?? fail();
+    expect(JSON.stringify(found, exact)).toBe(JSON.stringify(expected, exact));
+    const corrected = await filled({ corrections: [correct.dark(dark)] });
+    expect(scan.numbers("all").sum.data).toEqual(corrected.numbers("all").sum.data);
+    const both = await filled({ dark, corrections: [correct.between(-5, 50, 0)] });
+    const listed = await filled({ corrections: [correct.dark(dark), correct.between(-5, 50, 0)] });
+    expect(JSON.stringify(both.images("all", 4), exact)).toBe(JSON.stringify(listed.images("all", 4), exact));
+  });
+
+  it("must be the same in parts that are merged, and in a checkpoint that is loaded", async () => {
+    const other = { mean: { A: asImage(new Float64Array(pixels), rows, columns) } };
+    const scan = await filled({ dark });
+    const before = JSON.stringify(answersOf(scan), exact);
+    for (const unlike of [await filled({ dark: other }, 100), await filled({}, 100)])
+      expect(() => scan.merge(unlike)).toThrow("dark of A");
+    expect(JSON.stringify(answersOf(scan), exact)).toBe(before);
+    const made = { axes, values: { images: images(), sums } };
+    for (const options of [{ dark: other }, {}])
+      expect(() => Cube.load({ ...made, ...options }, scan.checkpoint())).toThrow("dark of A");
+    const loaded = Cube.load({ ...made, dark }, structuredClone(scan.checkpoint()));
+    expect(JSON.stringify(answersOf(loaded), exact)).toBe(before);
+    expect(loaded.merge(await filled({ dark }, 100)).ledger.used).toBe(10);
   });
 });
 
