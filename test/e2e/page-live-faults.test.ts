@@ -91,6 +91,18 @@ describe("live pictures that end, and the keyboard", () => {
     await page.close();
   });
 
+  itInBrowser("has a low header at every width, also that of a window at 200 % zoom", async () => {
+    const { page } = await openPage(browser, sim.address, "live");
+    await page.locator(".health").getByText("shot → screen").waitFor({ timeout: WAIT_MS });
+    const low: Record<number, boolean> = {};
+    for (const width of [320, 390, 640, 800, 920, 1024, 1280, 1920]) {
+      await page.setViewportSize({ width, height: 600 });
+      low[width] = ((await page.locator("header").boundingBox())?.height ?? 600) <= 240;
+    }
+    expect(Object.entries(low).filter(([, isLow]) => !isLow)).toEqual([]);
+    await page.close();
+  });
+
   itInBrowser("is reached by keys alone: panels, the list of keys, a zoomed picture, a rectangle", async () => {
     const { page, faults } = await openPage(browser, sim.address, "runs?run=1519981&det=MPCCD-1N0-M06-002");
     await page.getByText(/· raw/).first().waitFor({ timeout: WAIT_MS });
