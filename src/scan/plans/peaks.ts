@@ -1,4 +1,4 @@
-import { asText } from "../../core/guards.ts";
+import { asText, badArgument } from "../../core/guards.ts";
 import { any, integer, oneOf, optional, resolveOptions } from "../../core/options.ts";
 import { pooledErrors } from "../../core/point-errors.ts";
 import { normalisedSummary } from "../beamline/shot-collector.ts";
@@ -150,9 +150,13 @@ export function alignCentroid(
   return plan("align-centroid", settings, () => steps(false), { adaptive: true, path: () => steps(true) });
 }
 
-/** As JSON: a pseudo axis by its name, and where it goes. */
+/**
+ * As JSON: a pseudo axis by its name, and where it goes.
+ * @throws BAD_ARGUMENT for a curve of one place, which has neither peak nor step
+ */
 export function settingsOf(options: CurveScanOptions): Readonly<Record<string, unknown>> {
   const { axis, from, to } = options;
+  if (from === to) throw badArgument("to", to, `another place than from, ${from}`);
   if (typeof axis === "string") return { ...options };
   return { ...options, axis: axis.name, ends: [axis.forward(from), axis.forward(to)] };
 }

@@ -15,6 +15,7 @@ import {
   type Row,
   raster,
   regionPositions,
+  rock,
   rockingCurve,
   type ScanCallback,
   type ShotsRequest,
@@ -193,6 +194,12 @@ describe("peaks", () => {
       });
       expect(beamline.devices.at("theta")).toBe(from);
     }
+  });
+
+  it("are not looked for at one place only", () => {
+    const one = { axis: "x", from: 1, to: 1, points: 5, signalName: "light", shots: { count: 1, signals: ["light"] } };
+    for (const make of [rockingCurve, goToPeak, rock]) expect(() => make(one)).toThrow(/another place than from, 1/);
+    expect(() => alignCentroid([one])).toThrow(/another place than from, 1/);
   });
 
   it("alignCentroid centres axes one after the other", async () => {
