@@ -149,8 +149,9 @@ describe("a delay scan with a gain that walks from shot to shot", () => {
     });
     const off = found.map(({ t0Fs }) => Math.abs(t0Fs - 130)).toSorted((a, b) => a - b);
     expect(off[seeds >> 1]).toBeLessThan(7);
-    for (const { t0Fs, t0ErrorFs, amplitude, amplitudeError, drift } of found) {
+    for (const { t0Fs, t0ErrorFs, lifetimeFs, lifetimeErrorFs, amplitude, amplitudeError, drift } of found) {
       expect(Math.abs(t0Fs - 130)).toBeLessThan(3 * t0ErrorFs);
+      expect(Math.abs(lifetimeFs - truth.lifetimeFs)).toBeLessThan(3.5 * lifetimeErrorFs);
       expect(Math.abs(amplitude - truth.amplitude)).toBeLessThan(3.5 * amplitudeError);
       expect(t0ErrorFs).toBeLessThan(12);
       expect(drift).toBeGreaterThan(0.03);
