@@ -1,4 +1,5 @@
 import type { Browser } from "playwright-core";
+import { PNG } from "pngjs";
 import { afterAll, beforeAll, describe, expect } from "vitest";
 import { connect } from "../../src/connect.ts";
 import {
@@ -88,6 +89,16 @@ describe("live pictures that end, and the keyboard", () => {
     expect((await canvas.boundingBox())?.width).toBeGreaterThan(270);
     expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(390);
     expect(await faultsOf(page, "phone")).toEqual([]);
+    await page.close();
+  });
+
+  itInBrowser("shows what colours mean also with the forced colours of a system", async () => {
+    const { page } = await openPage(browser, sim.address, "runs?run=1519981&det=MPCCD-1N0-M06-002");
+    await page.emulateMedia({ forcedColors: "active" });
+    const bar = page.locator(".colour-bar > div");
+    await bar.waitFor({ timeout: WAIT_MS });
+    const { data } = PNG.sync.read(await bar.screenshot());
+    expect(new Set(new Uint32Array(data.buffer, data.byteOffset, data.byteLength >> 2)).size).toBeGreaterThan(20);
     await page.close();
   });
 
