@@ -312,6 +312,12 @@ export function inUnit({ value, unit }: Typed, own: string, of: string): number 
   );
 }
 
+/** A value that was typed for a setting, in its unit: a word stays, and so does a number without one. */
+export function settingValue(value: number | string, own: string, of: string): number | string {
+  const typed = typeof value === "string" ? parseQuantity(value) : undefined;
+  return typed === undefined || typed.unit === "" ? value : inUnit(typed, own, of);
+}
+
 /** How far back `newest` looks for a run that has stopped. */
 const NEWEST_WITHIN = 20;
 

@@ -7,7 +7,15 @@ import type { RequestRow } from "../../ec/index.ts";
 import { isUnderWay } from "../../ec/requests/request-state.ts";
 import { textTable } from "../../plot/text.ts";
 import type { AcceleratorRequest, RequestEntry } from "../../transport/request-methods.ts";
-import { type AddCommand, type CommandResult, declare, parseNumber, parseValue, type Session } from "../command.ts";
+import {
+  type AddCommand,
+  type CommandResult,
+  declare,
+  parseNumber,
+  parseValue,
+  type Session,
+  settingValue,
+} from "../command.ts";
 import { type ChangeOptions, cell, change, view, withChange } from "../control.ts";
 
 const actions = ["list", "ask", "cancel", "log", "accept", "change", "decline", "stop"] as const;
@@ -31,7 +39,10 @@ export const requests: AddCommand = (program, io) =>
       withChange(
         command
           .addArgument(new Argument("[action]").choices(actions).default("list"))
-          .argument("[what...]", "ask: NAME=VALUE …; cancel, accept, decline, stop: ID; change: ID VALUE")
+          .argument(
+            "[what...]",
+            "ask: NAME=VALUE …, or with its unit; cancel, accept, decline, stop: ID; change: ID VALUE",
+          )
           .option("--answer-seconds <seconds>", "ask: how long the operators may take", parseNumber, 60)
           .option("--take-offers", "ask: take another value that they offer")
           .option("--why <text>", "cancel, and the operators' answers: the reason, for the log", "")
@@ -118,13 +129,19 @@ function lineOf(session: Session, { time, shot, id, event, by, why, data }: Requ
 
 async function ask(session: Session, options: Options, what: readonly string[]): Promise<CommandResult> {
   const targets = what.map(targetOf);
-  const to = Object.fromEntries(targets);
   const twice = targets.find(([name], i) => targets.findIndex(([other]) => other === name) !== i);
   if (twice !== undefined)
     throw new SaclaError("BAD_ARGUMENT", `${twice[0]} can have one value only, but is given two. Nobody was asked.`);
   if (what.length === 0)
     throw new SaclaError("BAD_ARGUMENT", "requests ask needs what: sacla requests ask NAME=VALUE.");
-  const rows = await (await view(session)).previewRequest(to);
+  const looking = await view(session);
+  const to: Record<string, number | string> = {};
+  for (const [name, value] of targets) {
+    const setting = looking.findSetting(name);
+    // A name that is none is told by the preview.
+    to[name] = setting === undefined ? value : settingValue(value, setting.info.unit, name);
+  }
+  const rows = await looking.previewRequest(to);
   const table = tableOf(rows);
   const problems = rows.flatMap(({ problem }) => (problem === "" ? [] : [problem]));
   if (problems.length > 0 || options.dryRun === true) {

@@ -1,5 +1,4 @@
-import { parseQuantity } from "../../core/quantities.ts";
-import { type AddCommand, declare, inUnit, parseValue } from "../command.ts";
+import { type AddCommand, declare, parseValue, settingValue } from "../command.ts";
 import { type ChangeOptions, doMove, view, withChange } from "../control.ts";
 
 /** `sacla set NAME [VALUE]`: any setting of a beamline. */
@@ -25,9 +24,7 @@ export const set: AddCommand = (program, io) =>
           text: `${name} is ${now} ${info.unit}`.trimEnd(),
         };
       }
-      // Words such as open are values of settings too; a number may have a unit.
-      const typed = typeof value === "string" ? parseQuantity(value) : undefined;
-      const to = { [name]: typed === undefined || typed.unit === "" ? value : inUnit(typed, info.unit, name) };
+      const to = { [name]: settingValue(value, info.unit, name) };
       return await doMove(
         session,
         options,

@@ -23,6 +23,8 @@ describe("sacla requests", () => {
   it("asks nobody in a dry run, and says what would be refused", async () => {
     const good = await cli(["requests", "ask", "bl3_pump_fel=on", "--dry-run", ...url("refusing")]);
     expect([good.code, good.out]).toEqual([0, expect.stringMatching(/off +on .*nobody was asked \(dry run\)/s)]);
+    const typed = await cli(["requests", "ask", "bl3_photon_energy=9.95keV", "--dry-run", ...url("prompt")]);
+    expect([typed.code, typed.out]).toEqual([0, expect.stringMatching(/9\.95 +keV/)]);
     const far = await cli(["requests", "ask", "bl3_steer_x=0.8", "--yes", ...url("prompt")]);
     expect([far.code, far.out]).toEqual([1, expect.stringMatching(/nobody was asked: .*Ask for 0\.5 first/s)]);
     const direct = await cli(["requests", "ask", "bl3_id1_k=2.1", "--dry-run", ...url("prompt")]);
