@@ -144,7 +144,7 @@ function nxmxStack(file: H5File, layout: string) {
   const whole = names.find((one) => file.shape(one) !== undefined);
   const used = whole === undefined ? paths : [whole];
   const [path = names[0] ?? ""] = used.filter((one) => isStack(file.shape(one)));
-  const shape = file.shape(path) ?? file.shape(whole ?? "");
+  const shape = file.shape(path) ?? (whole === undefined ? undefined : file.shape(whole));
   if (shape === undefined) throw lacks(file, layout, path);
   if (!isStack(shape)) throw lacks(file, layout, whole ?? path, `has shape [${shape.join(", ")}], ${STACK_SHAPES}`);
   const places: Place[] = [];
