@@ -1,14 +1,8 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { defined } from "../core/options.ts";
 import type { View } from "../ip/index.ts";
-import {
-  type ColourMap,
-  colourMaps,
-  type Drawable,
-  type ImageOptions,
-  renderGray16,
-  renderImage,
-} from "../plot/index.ts";
+import { renderImageAside } from "../plot/image.ts";
+import { type ColourMap, colourMaps, type Drawable, type ImageOptions, renderGray16 } from "../plot/index.ts";
 import type { Io } from "./io.ts";
 
 /** Options of the commands that write a picture. */
@@ -79,13 +73,13 @@ export function viewWords(view: View): string {
 }
 
 /** Writes an image as the options say. */
-export function writePicture(
+export async function writePicture(
   io: Io,
   image: Drawable,
   options: PngOptions,
   name: string,
   says: PictureText,
-): WrittenPicture {
+): Promise<WrittenPicture> {
   const file = options.out ?? `${name}.png`;
   const range = options.range === undefined ? {} : { range: options.range };
   if (options.gray16 === true) {
@@ -94,7 +88,7 @@ export function writePicture(
     return { file, low, high };
   }
   const { title, lines, unit = "ADU", positions, isWhole = false } = says;
-  const png = renderImage(image, {
+  const png = await renderImageAside(image, {
     title,
     lines,
     unit,

@@ -1,27 +1,32 @@
-import { crc32, deflateSync } from "node:zlib";
+import { promisify } from "node:util";
+import { crc32, deflate, deflateSync } from "node:zlib";
 import { PNG } from "pngjs";
 import { base64, displayed } from "../core/shown.ts";
 import type { RgbCanvas } from "./canvas.ts";
 
 const RGB = 2;
+const NOTHING = Buffer.alloc(0);
 const SIGNATURE = Buffer.from("\x89PNG\r\n\x1a\n", "latin1");
 
+/** Level 2 takes two thirds of the time of level 4, for 8 % more bytes. */
+const PACKED = { level: 2, memLevel: 9, chunkSize: 2 ** 20 } as const;
+
 /** An 8-bit RGB PNG. */
-export function encodeRgb({ width, height, data }: RgbCanvas): Uint8Array<ArrayBuffer> {
+export function encodeRgb(canvas: RgbCanvas): Uint8Array<ArrayBuffer> {
+  return rgbPicture(canvas, deflateSync(canvas.data, PACKED));
+}
+
+/** The same, packed in a thread of Node.js. */
+export async function encodeRgbAside(canvas: RgbCanvas): Promise<Uint8Array<ArrayBuffer>> {
+  return rgbPicture(canvas, await promisify(deflate)(canvas.data, PACKED));
+}
+
+function rgbPicture({ width, height }: RgbCanvas, packed: Buffer): Uint8Array<ArrayBuffer> {
   const header = Buffer.alloc(13);
   header.writeUInt32BE(width, 0);
   header.writeUInt32BE(height, 4);
   header.set([8, RGB], 8);
-  // Each row begins with its filter. None: neighbouring pixels share whole colours of the map, which deflate alone
-  // finds faster and packs smaller.
-  const rows = Buffer.alloc(height * (1 + 3 * width));
-  for (let row = 0; row < height; row++)
-    data.copy(rows, row * (1 + 3 * width) + 1, row * 3 * width, (row + 1) * 3 * width);
-  // Level 2 takes two thirds of the time of level 4, for 8 % more bytes.
-  const packed = deflateSync(rows, { level: 2, memLevel: 9, chunkSize: 2 ** 20 });
-  const chunks = [chunk("IHDR", header), chunk("IDAT", packed), chunk("IEND", Buffer.alloc(0))];
-  // In memory of its own: a Buffer may be a part of a pool, which cannot be transferred.
-  return asPicture(new Uint8Array(Buffer.concat([SIGNATURE, ...chunks])));
+  return asPicture(joined([SIGNATURE, ...chunk("IHDR", header), ...chunk("IDAT", packed), ...chunk("IEND", NOTHING)]));
 }
 
 /** A 16-bit greyscale PNG with text entries (ASCII keys and values) that readers show as metadata. */
@@ -42,8 +47,10 @@ export function encodeGray16(
     bitDepth: 16,
   });
   const header = 8 + 25;
-  const chunks = Object.entries(text).map(([key, value]) => chunk("tEXt", Buffer.from(`${key}\0${value}`, "latin1")));
-  return asPicture(new Uint8Array(Buffer.concat([png.subarray(0, header), ...chunks, png.subarray(header)])));
+  const chunks = Object.entries(text).flatMap(([key, value]) =>
+    chunk("tEXt", Buffer.from(`${key}\0${value}`, "latin1")),
+  );
+  return asPicture(joined([png.subarray(0, header), ...chunks, png.subarray(header)]));
 }
 
 /** A notebook shows the picture, not its bytes. */
@@ -60,12 +67,23 @@ function asPng(width: number, height: number, data: Buffer): PNG {
   return png;
 }
 
-/** One PNG chunk: length, type, data, CRC of type and data. */
-function chunk(type: string, data: Buffer): Buffer {
-  const out = Buffer.alloc(12 + data.length);
-  out.writeUInt32BE(data.length, 0);
-  out.write(type, 4, "latin1");
-  data.copy(out, 8);
-  out.writeUInt32BE(crc32(out.subarray(4, 8 + data.length)), 8 + data.length);
+/** The parts of one PNG chunk: length and type, data, CRC of type and data. */
+function chunk(type: string, data: Buffer): [Buffer, Buffer, Buffer] {
+  const head = Buffer.alloc(8);
+  head.writeUInt32BE(data.length, 0);
+  head.write(type, 4, "latin1");
+  const sum = Buffer.alloc(4);
+  sum.writeUInt32BE(crc32(data, crc32(head.subarray(4))), 0);
+  return [head, data, sum];
+}
+
+/** In memory of its own: a Buffer may be a part of a pool, which cannot be transferred. */
+function joined(parts: readonly Buffer[]): Uint8Array<ArrayBuffer> {
+  const out = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
   return out;
 }

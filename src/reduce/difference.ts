@@ -1,4 +1,3 @@
-import ndarray from "ndarray";
 import type { DetectorGroup } from "../core/detectors.ts";
 import { asText } from "../core/guards.ts";
 import { type Ledger, reasonsByTag } from "../core/ledger.ts";
@@ -203,7 +202,10 @@ function bothClasses(labels: ShotLabels): RunTags {
   }, laser);
 }
 
-/** on − off of one sensor, with its error: of the dark only what the classes have of it in unlike parts. */
+/**
+ * on − off of one sensor, with its error: of the dark only what the classes have of it in unlike parts. Written over
+ * what the pumped shots gave.
+ */
 function subtracted(
   [on, off]: readonly ClassMean[],
   dark: Dark | null,
@@ -215,14 +217,11 @@ function subtracted(
   const freedom = (dark?.ledger.used ?? 0) - 1;
   const part = (monitor: number | null): number => (reference === null || monitor === null ? 1 : reference / monitor);
   const unlike = noise === undefined ? 0 : (part(on.monitor) - part(off.monitor)) ** 2 / Math.max(1, freedom);
-  const [means, errors] = [new Float64Array(on.mean.data.length), new Float64Array(on.mean.data.length)];
+  const [means, errors] = [on.mean.data, on.standardError.data];
   for (let i = 0; i < means.length; i++) {
-    means[i] = (on.mean.data[i] ?? NaN) - (off.mean.data[i] ?? NaN);
-    const square =
-      (on.standardError.data[i] ?? NaN) ** 2 +
-      (off.standardError.data[i] ?? NaN) ** 2 +
-      unlike * (noise?.[i] ?? 0) ** 2;
+    means[i] = (means[i] ?? NaN) - (off.mean.data[i] ?? NaN);
+    const square = (errors[i] ?? NaN) ** 2 + (off.standardError.data[i] ?? NaN) ** 2 + unlike * (noise?.[i] ?? 0) ** 2;
     errors[i] = square > 0 && square < Infinity ? Math.sqrt(square) : NaN;
   }
-  return { correctedMean: ndarray(means, on.mean.shape), standardError: ndarray(errors, on.mean.shape) };
+  return { correctedMean: on.mean, standardError: on.standardError };
 }

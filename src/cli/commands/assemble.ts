@@ -53,7 +53,7 @@ export const assemble: AddCommand = (program, io) =>
       const brightest = findSpots(assembler, image, correctedMeans(sensors));
       const counts = { dark: tags.dark.length, exposed: tags.shots.length };
       const says = await captionOf(session, selection, counts);
-      const written = writePicture(io, image, options, fileStem(run, detector, "assembled"), {
+      const written = await writePicture(io, image, options, fileStem(run, detector, "assembled"), {
         title: says.title,
         lines: [`${says.lines[0]}, ${viewWords(view)}`, ...says.lines.slice(1)],
         positions: axes ?? undefined,

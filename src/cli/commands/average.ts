@@ -29,13 +29,13 @@ export const average: AddCommand = (program, io) =>
       const { run, detector, ledger, tags } = found;
       const counts = { dark: tags.dark.length, exposed: tags.exposed.length };
       const says = await captionOf(session, selected, counts);
-      const sensors = found.sensors.map(({ id, correctedMean, darkMean }) => {
+      const pictured = found.sensors.map(async ({ id, correctedMean, darkMean }) => {
         // One --out cannot name several files: the sensor's number goes before the ending.
         const out =
           options.out === undefined || found.sensors.length === 1
             ? options.out
             : options.out.replace(/(\.png)?$/i, `${id.slice(detector.id.length)}.png`);
-        const picture = writePicture(
+        const picture = await writePicture(
           io,
           correctedMean,
           { ...options, ...defined({ out }) },
@@ -49,6 +49,7 @@ export const average: AddCommand = (program, io) =>
           picture,
         };
       });
+      const sensors = await Promise.all(pictured);
       const rows = sensors.map(({ id, sum, max, argmax, picture }) => [
         id,
         sum.toFixed(1),

@@ -71,7 +71,7 @@ export const diff: AddCommand = (program, io) =>
       const how = howWords(found, options, darkWords(run, dark, found.done.dark?.shots));
       const stem = options.out?.replace(/\.png$/i, "") ?? fileStem(run, detector, "difference");
       const title = `${detector.id}, run ${run.number}`;
-      const files = writePictures(io, found, options, stem, title, [how, await whenAndWhere(session, run)]);
+      const files = await writePictures(io, found, options, stem, title, [how, await whenAndWhere(session, run)]);
       const judged = judge(found);
       return {
         json: {
@@ -96,35 +96,40 @@ export const diff: AddCommand = (program, io) =>
   );
 
 /** Difference, standard error and significance as three pictures: their files. */
-function writePictures(
+async function writePictures(
   io: Io,
   { image, error, significance, axes, on, off }: DifferencePicture,
   options: Options,
   stem: string,
   title: string,
   lines: string[],
-): Record<string, string> {
+): Promise<Record<string, string>> {
   const counts = `${on.tags.length} on − ${off.tags.length} off`;
-  const write = (
+  const write = async (
     picture: Image,
     what: string,
     end: string,
     colours: Partial<PngOptions>,
     text: Partial<PictureText> = {},
-  ): string =>
-    writePicture(io, picture, { ...options, ...colours, out: `${stem}${end}.png` }, "", {
+  ): Promise<string> => {
+    const written = await writePicture(io, picture, { ...options, ...colours, out: `${stem}${end}.png` }, "", {
       title: `${title}: ${what}, ${counts}`,
       lines,
       positions: axes ?? undefined,
       ...text,
-    }).file;
+    });
+    return written.file;
+  };
   const difference = { colourMap: "difference" as const, log: false };
   const sigmas = { ...difference, range: [-6, 6] as [number, number] };
-  return {
-    difference: write(image, "pumped − unpumped", "", difference),
-    error: write(error, "standard error", "-error", { range: undefined }, { isWhole: true }),
-    significance: write(significance, "significance", "-significance", sigmas, { unit: "σ", isWhole: true }),
-  };
+  // The largest first: it is packed while the next is drawn.
+  const written = [
+    write(significance, "significance", "-significance", sigmas, { unit: "σ", isWhole: true }),
+    write(error, "standard error", "-error", { range: undefined }, { isWhole: true }),
+    write(image, "pumped − unpumped", "", difference),
+  ] as const;
+  const [significant, erring, differing] = await Promise.all(written);
+  return { difference: differing, error: erring, significance: significant };
 }
 
 function howWords({ done, axes }: DifferencePicture, { view }: Options, dark: string): string {

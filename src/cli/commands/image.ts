@@ -83,7 +83,7 @@ export const image: AddCommand = (program, io) =>
         await writePictureFile(options.out, picture, positions ?? null, about);
         written = { file: options.out };
       } else
-        written = writePicture(io, picture, options, fileStem(run, detector, String(tag)), {
+        written = await writePicture(io, picture, options, fileStem(run, detector, String(tag)), {
           title: `${detector.id}, run ${run.number}, tag ${tag}`,
           lines: says.lines,
           positions,

@@ -290,11 +290,12 @@ class Screen {
     const seen = assembler === null ? "" : `, ${viewWords(assembler.view)}`;
     const newest = `newest shot ${this.#view.ageMs} ms old when it came`;
     const simulated = await simulatedMark(this.#session);
-    this.file = writePicture(io, picture, this.#options, `live-bl${bl}-${id}`, {
+    const written = await writePicture(io, picture, this.#options, `live-bl${bl}-${id}`, {
       title: `${id}, run ${this.#view.run}: mean of the last ${shots === 1 ? "shot" : `${shots} shots`}`,
       lines: [`${dark}, to tag ${this.#view.tag}${seen}`, `${newest}, drawn at ${time(new Date())}${simulated}`],
       ...(assembler === null ? {} : { positions: axesOf(assembler) }),
-    }).file;
+    });
+    this.file = written.file;
   }
 
   async #makeAssembler(): Promise<Assembler | null> {

@@ -110,7 +110,7 @@ async function look(
     const picture = await pictureOf(session, selected, { view, ...defined({ commonMode, limit }) });
     const counts = { dark: picture.tags.dark.length, exposed: picture.tags.shots.length };
     const says = await captionOf(session, selected, counts);
-    const written = writePicture(session.io, picture.image, options, fileStem(run, detector, "watch"), {
+    const written = await writePicture(session.io, picture.image, options, fileStem(run, detector, "watch"), {
       title: says.title,
       lines: picture.axes === null ? says.lines : [`${says.lines[0]}, ${viewWords(view)}`, ...says.lines.slice(1)],
       positions: picture.axes ?? undefined,

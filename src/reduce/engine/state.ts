@@ -79,6 +79,11 @@ function misfit(name: string, needed: string): SaclaError {
   return new SaclaError("BAD_ARGUMENT", `The saved ${name} does not fit: ${needed} is needed.`);
 }
 
+/** Where an answer for each pixel is written: over the sums when they are not needed any more. */
+export function memoryFor(sums: Float64Array, isLast = false): Float64Array {
+  return isLast ? sums : new Float64Array(sums.length);
+}
+
 /** Adds the state of another part of the shots into `into`. */
 export function mergeState<L extends Layout>(layout: L, into: State<L>, from: State<L>): void {
   const [mine, theirs] = [

@@ -5,6 +5,7 @@ import { any, oneOf, optional, resolveOptions } from "../../core/options.ts";
 import type { RatioMethod } from "../../core/ratio.ts";
 import type { ImageSpec, Shot } from "../../core/shots.ts";
 import { oneNaN, quantize } from "../engine/exact.ts";
+import { memoryFor } from "../engine/state.ts";
 import { addProducts, addWide, sums, type WideSums } from "../engine/wide-sum.ts";
 import { defineReducer, type Reducer } from "../reducer.ts";
 import { ProductSums } from "./product-sums.ts";
@@ -100,10 +101,15 @@ export function normalised(options: NormalisedOptions): Reducer<Normalised> {
       addShot(state, i0);
       if (!Number.isNaN(i0)) addProducts(state, pixels, factor(i0), y(i0));
     },
-    result: ({ sum, squareUpper, squareLower, productUpper, productLower, upper, lower }, { rows, columns }) => {
+    result: (
+      { sum, squareUpper, squareLower, productUpper, productLower, upper, lower },
+      { rows, columns },
+      _dark,
+      isLast,
+    ) => {
       const of = (place: number): number => (upper[place] ?? 0) + (lower[place] ?? 0);
       const [n, below, square] = [of(COUNT), of(BELOW), of(SQUARE)];
-      const [means, errors] = [new Float64Array(sum.length), new Float64Array(sum.length)];
+      const [means, errors] = [memoryFor(sum, isLast), memoryFor(squareUpper, isLast)];
       for (let i = 0; i < means.length; i++) {
         const ratio = (sum[i] ?? NaN) / below;
         const xx = (squareUpper[i] ?? NaN) + (squareLower[i] ?? NaN);

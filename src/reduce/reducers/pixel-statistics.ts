@@ -2,6 +2,7 @@ import ndarray from "ndarray";
 import type { PreciseImage } from "../../core/ndarray.ts";
 import { integer, optional, resolveOptions } from "../../core/options.ts";
 import { quantize, quantizeHigh } from "../engine/exact.ts";
+import { memoryFor } from "../engine/state.ts";
 import { defineReducer, type Reducer } from "../reducer.ts";
 
 /** Mean of each pixel over the shots, shape [rows, columns], float64. All NaN when there was no shot. */
@@ -35,11 +36,6 @@ function meansOf(sum: Float64Array, count: number, dark: Float64Array | undefine
   if (dark === undefined) for (let i = 0; i < means.length; i++) means[i] = (sum[i] ?? NaN) / count;
   else for (let i = 0; i < means.length; i++) means[i] = (sum[i] ?? NaN) / count - (dark[i] ?? NaN);
   return means;
-}
-
-/** Where an answer for each pixel is written: over the sums when they are not needed any more. */
-function memoryFor(sums: Float64Array, isLast = false): Float64Array {
-  return isLast ? sums : new Float64Array(sums.length);
 }
 
 /** What {@link variance} gives: the images have shape [rows, columns], float64. */
