@@ -1,8 +1,8 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { toWireError } from "../transport/codec.ts";
-import { collectInSteps } from "./collect-at-once.ts";
 import { type ServingNote, type ServingTask, serveHere } from "./serving.ts";
 import { setThreadPriority } from "./thread-priority.ts";
+import { collectInSteps } from "./v8-flags.ts";
 
 /** Before all others, where the system permits it. */
 const CONTROL_NICENESS = -10;

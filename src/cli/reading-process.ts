@@ -13,12 +13,12 @@ import { controlMethods, isControlMethod } from "../transport/control-methods.ts
 import { type Endpoint, inProcess } from "../transport/index.ts";
 import { isPresetMethod, presetMethods } from "../transport/preset-methods.ts";
 import { isScanMethod, scanMethods } from "../transport/scan-methods.ts";
-import { collectAtOnce } from "./collect-at-once.ts";
 import { type KaraboOptions, startKarabo } from "./karabo.ts";
 import { loadServer } from "./load-server.ts";
 import { type PageFiles, pageOptions } from "./page-options.ts";
 import { runReports } from "./page-report.ts";
 import { setThreadPriority } from "./thread-priority.ts";
+import { collectAtOnce } from "./v8-flags.ts";
 
 const READING_NICENESS = 5;
 /** When memory runs out, Linux ends this process before the one that controls. */

@@ -19,12 +19,12 @@ import {
 } from "../scan/index.ts";
 import { toWireError, type WireError } from "../transport/codec.ts";
 import type { PageDryRun, PageScan, PageScanSettings } from "../transport/scan-methods.ts";
-import { collectAtOnce } from "./collect-at-once.ts";
 import { loadPlan } from "./load-plan.ts";
 import { newJournal } from "./scan-journal.ts";
 import { ScanUnits } from "./scan-plot.ts";
 import type { TableContext } from "./table-plan.ts";
 import { TimeToGo } from "./time-to-go.ts";
+import { collectAtOnce } from "./v8-flags.ts";
 
 /** What is to be scanned: a file of a plan is named by its path. */
 interface Task {

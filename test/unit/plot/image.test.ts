@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { asImage } from "../../../src/core/ndarray.ts";
+import { renderImageAside } from "../../../src/plot/image.ts";
 import { type ImageOptions, renderImage } from "../../../src/plot/index.ts";
 import { robustRange } from "../../../src/plot/pixels.ts";
 import { decode, type Picture, places } from "./picture.ts";
@@ -25,6 +26,20 @@ function reader(picture: Picture): (row: number, column: number) => string {
 
 // Ends and middle as matplotlib prints them: matplotlib.colors.to_hex(cm.viridis(0 | 128 | 255)).
 const viridis = { low: "#440154", middle: "#21918c", high: "#fde725" };
+
+describe("renderImageAside", () => {
+  it("gives the bytes of renderImage, for images that follow each other too", async () => {
+    const images = [1, 2, 3].map((scale) =>
+      asImage(
+        Float32Array.from({ length: 4096 }, (_, i) => scale * i),
+        64,
+        64,
+      ),
+    );
+    const aside = await Promise.all(images.map(async (image) => await renderImageAside(image, { title: "one" })));
+    expect(aside).toEqual(images.map((image) => renderImage(image, { title: "one" })));
+  });
+});
 
 describe("renderImage", () => {
   it("tells at the colour bar the extremes of all pixels, also where blocks of them are averaged", () => {

@@ -1,8 +1,11 @@
 import v8 from "node:v8";
 import { afterAll, afterEach, describe, expect, it, vi } from "vitest";
-import { collectAtOnce } from "../../../src/cli/collect-at-once.ts";
+import { collectAtOnce, optimiseLate } from "../../../src/cli/v8-flags.ts";
 
-describe("collecting garbage in one go", () => {
+describe.each([
+  { what: "collecting garbage in one go", ask: collectAtOnce, flag: "--no-incremental-marking" },
+  { what: "compiling WebAssembly for speed later", ask: optimiseLate, flag: "--wasm-tiering-budget=18000000" },
+])("$what", ({ ask, flag }) => {
   const setFlagsFromString = vi.spyOn(v8, "setFlagsFromString").mockReturnValue();
 
   afterEach(() => {
@@ -12,13 +15,13 @@ describe("collecting garbage in one go", () => {
   afterAll(() => setFlagsFromString.mockRestore());
 
   it("is asked of Node.js", () => {
-    collectAtOnce();
-    expect(setFlagsFromString).toHaveBeenCalledExactlyOnceWith("--no-incremental-marking");
+    ask();
+    expect(setFlagsFromString).toHaveBeenCalledExactlyOnceWith(flag);
   });
 
   it.each(["deno", "bun"])("is not asked of %s, which has no ZeroMQ", (runtime) => {
     vi.stubGlobal("process", { versions: { node: "22.0.0", [runtime]: "1.0.0" } });
-    collectAtOnce();
+    ask();
     expect(setFlagsFromString).not.toHaveBeenCalled();
   });
 });
