@@ -6,7 +6,7 @@ import { counted } from "../core/show.ts";
 import { durationText } from "../core/time-text.ts";
 import { parseCondition, parseTagList, type Run, type RunTags } from "../db/index.ts";
 import type { DarkSource } from "../reduce/index.ts";
-import { collect, parseWhole, type Session } from "./command.ts";
+import { collect, parseCount, parseWhole, type Session } from "./command.ts";
 import { readText } from "./read-text.ts";
 import { asDarkRule } from "./settings.ts";
 
@@ -42,7 +42,7 @@ export function withChoice(command: Command, usual: string): Command {
       [],
     )
     .option("--tags <tags>", tagsMeaning)
-    .option("-n, --limit <shots>", "at most this many shots", parseWhole);
+    .option("-n, --limit <shots>", "at most this many shots", parseCount);
 }
 
 /** Adds the options of {@link DarkOptions}. @param usual - what is subtracted without `--dark` */

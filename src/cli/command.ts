@@ -276,6 +276,20 @@ export function parseWhole(text: string): number {
   return Number(text);
 }
 
+/** A commander parser for how many there shall be. */
+export function parseCount(text: string): number {
+  if (!/^0*[1-9]\d*$/.test(text)) throw new InvalidArgumentError("It must be a whole number, 1 or more.");
+  return Number(text);
+}
+
+/** A commander parser for files that are written in the form that their name ends with: one of `endings`. */
+export function parseFileName(...endings: readonly string[]): (text: string) => string {
+  return (text) => {
+    if (endings.some((ending) => text.toLowerCase().endsWith(ending))) return text;
+    throw new InvalidArgumentError(`Its name must end with ${endings.join(" or ")}.`);
+  };
+}
+
 /** A commander parser for numbers. */
 export function parseNumber(text: string): number {
   const value = Number(text);

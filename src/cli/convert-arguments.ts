@@ -18,6 +18,7 @@ import {
   type CommonOptions,
   collect,
   findDetector,
+  parseCount,
   parseNumber,
   parseWhole,
   runArgument,
@@ -83,7 +84,7 @@ function withContent(command: Command): Command {
       collect,
       [],
     )
-    .option("-n, --limit <shots>", "at most this many shots", parseWhole)
+    .option("-n, --limit <shots>", "at most this many shots", parseCount)
     .option(
       "--hits <peaks>",
       "only shots with at least so many peaks, for cxi, nxmx and cheetah (default: 20 for cxi)",

@@ -1,7 +1,7 @@
 import { type Command, Option } from "commander";
 import { defined } from "../core/options.ts";
 import type { Plan, ShotsRequest } from "../scan/index.ts";
-import { type CommandResult, collect, parseNumber, parseWhole } from "./command.ts";
+import { type CommandResult, collect, parseCount, parseNumber } from "./command.ts";
 import type { ScanningOptions } from "./scan-options.ts";
 
 /** How each point is measured. */
@@ -14,7 +14,7 @@ export interface PointFlags {
 /** The options of {@link PointFlags}. @param shots - where nothing is said */
 export function withPoints(command: Command, shots: number): Command {
   return command
-    .option("--shots <n>", "good shots at each point", parseWhole, shots)
+    .option("--shots <n>", "good shots at each point", parseCount, shots)
     .addOption(shutterOption("the shots of each point"))
     .option("--settle <s>", "seconds between a move and the first shot", parseNumber, 0);
 }

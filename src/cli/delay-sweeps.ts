@@ -6,7 +6,7 @@ import { counted } from "../core/show.ts";
 import { textTable } from "../plot/text.ts";
 import { leastLifetime } from "../scan/fits/decay.ts";
 import { type DelayScanFit, type DelaySweeps, delaySweeps, type SharedScan, sharedScan } from "../scan/index.ts";
-import { type CommandResult, declare, parseNumber, parseWhole, type Session } from "./command.ts";
+import { type CommandResult, declare, parseCount, parseNumber, type Session } from "./command.ts";
 import { contextOf, requireSignals } from "./commands/scan.ts";
 import { view } from "./control.ts";
 import { shutterOption, tellEnd, whereOption } from "./curve-options.ts";
@@ -50,8 +50,8 @@ export function addLiveDelayScan(group: Command, io: Io): void {
           .requiredOption("--pumped <signal>", "1 at pumped shots, 0 at the others")
           .requiredOption("--i0 <signal>", "what each shot is divided by")
           .option("--t0-error <fs>", "ends when the error of time zero is no larger", parseNumber, 10)
-          .option("--shots <n>", "shots of one sweep: they give its speed", parseWhole, 600)
-          .option("--most <n>", "ends after so many sweeps", parseWhole, 50)
+          .option("--shots <n>", "shots of one sweep: they give its speed", parseCount, 600)
+          .option("--most <n>", "ends after so many sweeps", parseCount, 50)
           .option(
             "--fs-per-unit <fs>",
             "delay of one unit of the axis; negative where it is earlier (default: its unit of time)",
@@ -126,7 +126,7 @@ export function addSharedDelayScan(group: Command, io: Io): void {
           .argument("<axis>", "name of the experiment file, or control name")
           .argument("<from>", "in the unit of the axis", parseNumber)
           .argument("<to>", "included", parseNumber)
-          .argument("<points>", "number of delays", parseWhole)
+          .argument("<points>", "number of delays", parseCount)
           .requiredOption("--of <signal>", "0-D signal that the pump changes")
           .option("--pumped <signal>", "1 at pumped shots, 0 at the others: the curve is on/off − 1")
           .option("--i0 <signal>", "what each shot is divided by: the curve is of ratios of sums")
@@ -135,8 +135,8 @@ export function addSharedDelayScan(group: Command, io: Io): void {
             "largest standard error of a point, in the unit of the curve",
             parseNumber,
           )
-          .option("--pilot <n>", "good shots at each point of the first round", parseWhole, 30)
-          .option("--most <n>", "good shots of the whole scan at most", parseWhole, 100_000)
+          .option("--pilot <n>", "good shots at each point of the first round", parseCount, 30)
+          .option("--most <n>", "good shots of the whole scan at most", parseCount, 100_000)
           .addOption(whereOption())
           .addOption(shutterOption("the shots of each point"))
           .option("--settle <s>", "seconds between a move and the first shot", parseNumber, 0),

@@ -80,12 +80,22 @@ export async function writePicture(
   name: string,
   says: PictureText,
 ): Promise<WrittenPicture> {
+  const { png, ...written } = await drawPicture(image, options, name, says);
+  io.writeFile(written.file, png);
+  return written;
+}
+
+/** What {@link writePicture} writes, with the bytes of its file. */
+export async function drawPicture(
+  image: Drawable,
+  options: PngOptions,
+  name: string,
+  says: PictureText,
+): Promise<WrittenPicture & { readonly png: Uint8Array }> {
   const file = options.out ?? `${name}.png`;
   const range = options.range === undefined ? {} : { range: options.range };
   if (options.gray16 === true) {
-    const { png, low, high } = renderGray16(image, range);
-    io.writeFile(file, png);
-    return { file, low, high };
+    return { file, ...renderGray16(image, range) };
   }
   const { title, lines, unit = "ADU", positions, isWhole = false } = says;
   const png = await renderImageAside(image, {
@@ -98,6 +108,5 @@ export async function writePicture(
     ...(isWhole ? {} : { maxWidth: 1200 }),
     ...range,
   });
-  io.writeFile(file, png);
-  return { file };
+  return { file, png };
 }

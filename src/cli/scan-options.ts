@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { parseNumber } from "./command.ts";
+import { parseFileName, parseNumber } from "./command.ts";
 import { type ChangeOptions, withChange } from "./control.ts";
 
 export interface ScanningOptions extends ChangeOptions {
@@ -33,7 +33,7 @@ export function withScanning(command: Command): Command {
     .option("--no-journal", "do not write it down")
     .option("--csv <file>", "table of the points")
     .option("--html <file>", "page with curves and table")
-    .option("--plot <file>", "PNG of the curves, kept up to date while the scan goes on")
+    .option("--plot <file>", "PNG of the curves, kept up to date while the scan goes on", parseFileName(".png"))
     .option(
       "--pumped-by <id>",
       "a signal that the plan keeps, 1 with pump and 0 without: table and curves show both and their difference",

@@ -10,7 +10,7 @@ import {
   type DryRun,
   type SplitDelayAlignment,
 } from "../scan/index.ts";
-import { type CommandResult, declare, parseNumber, parseWhole, type Session } from "./command.ts";
+import { type CommandResult, declare, parseCount, parseNumber, type Session } from "./command.ts";
 import { contextOf, requireSignals } from "./commands/scan.ts";
 import { cell, view } from "./control.ts";
 import { type PointFlags, tellEnd, withPoints } from "./curve-options.ts";
@@ -43,7 +43,7 @@ export function addAlign(group: Command, io: Io): void {
             .option("--energy <ev>", "photon energy (default: where the optics are)", parseNumber)
             .option("--half <urad>", "how far crystals are turned to both sides, µrad", parseNumber, 100)
             .option("--half-ps <ps>", "how far delay 0 is looked for to both sides, ps", parseNumber, 0.15)
-            .option("--points <n>", "of each scan", parseWhole, 41),
+            .option("--points <n>", "of each scan", parseCount, 41),
           8,
         ),
       ),

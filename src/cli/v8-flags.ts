@@ -17,13 +17,13 @@ export function collectAtOnce(): void {
  * tenth of its processor time. A function that works on images gets there in some ms all the same.
  */
 export function optimiseLate(): void {
-  if (hasZeromq()) setFlagsFromString("--wasm-tiering-budget=18000000");
+  if (hasZeromq()) v8.setFlagsFromString("--wasm-tiering-budget=18000000");
 }
 
 /**
- * Takes {@link collectAtOnce} back in the process that has the control. What others read goes through it as well, and all in one go is
- * 20 ms of its thread, longer where the threads that help have to wait for a processor: so long a stop would wait. In
- * steps it waits for 6 ms. That takes 3 ms more of processor time for a shot of an octal detector.
+ * Takes {@link collectAtOnce} back in the process that has the control. What others read goes through it as well, and
+ * all in one go is 20 ms of its thread, longer where the threads that help have to wait for a processor: so long a stop
+ * would wait. In steps it waits for 6 ms. That takes 3 ms more of processor time for a shot of an octal detector.
  */
 export function collectInSteps(): void {
   if (hasZeromq()) v8.setFlagsFromString("--incremental-marking");

@@ -167,9 +167,7 @@ export const errorCatalogue = {
   WRITE_FAILED: {
     facility: false,
     meaning: "A file could not be written: the disk is full, or the folder is not there or not writable.",
-    next:
-      "Make room or choose another folder, and give the same command again; " +
-      "`sacla convert` goes on where it stopped.",
+    next: "Make room or choose another folder, and give the same command again.",
   },
   UNKNOWN_DEVICE: {
     facility: true,

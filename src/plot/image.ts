@@ -100,16 +100,19 @@ const SMALLEST_SIDE = 360;
  * await writeFile("average.png", png);
  */
 export function renderImage(image: Drawable, options: ImageOptions = {}): Uint8Array<ArrayBuffer> {
-  return encodeRgb(drawImage(image, options));
+  return encodeRgb(drawImage(image, options, resolveOptions("renderImage", options, optionChecks)));
 }
 
 /** {@link renderImage} that packs the picture in a thread of Node.js: the next one can be drawn beside it. */
 export async function renderImageAside(image: Drawable, options: ImageOptions): Promise<Uint8Array<ArrayBuffer>> {
-  return await encodeRgbAside(drawImage(image, options));
+  return await encodeRgbAside(drawImage(image, options, resolveOptions("renderImage", options, optionChecks)));
 }
 
-function drawImage(image: Drawable, options: ImageOptions): RgbCanvas {
-  const { scale, colourMap, maxWidth } = resolveOptions("renderImage", options, optionChecks);
+function drawImage(
+  image: Drawable,
+  options: ImageOptions,
+  { scale, colourMap, maxWidth }: { scale: Scale; colourMap: ColourMap; maxWidth?: number | undefined },
+): RgbCanvas {
   const gapColour =
     options.gapColour === undefined ? defaultGapColour(colourMap) : parseColour("gapColour", options.gapColour);
   const given = drawnPixels(image);

@@ -9,7 +9,7 @@ import { Cube, type CubeAxis, contrast, scanTargets } from "../../reduce/index.t
 import { ledgerLine } from "../average-run.ts";
 import { whenAndWhere } from "../caption.ts";
 import { type ChoiceOptions, chooseShots, withChoice } from "../choices.ts";
-import { type AddCommand, declare, findRun, runArgument, type Session } from "../command.ts";
+import { type AddCommand, declare, findRun, parseFileName, runArgument, type Session } from "../command.ts";
 import { checkFolder } from "../io.ts";
 import { drawnFor } from "../signal-plot.ts";
 
@@ -40,7 +40,7 @@ export const cube: AddCommand = (program, io) =>
         .option("--normalise <signal>", "intensity monitor (default: the run's first beam monitor)")
         .option("--no-normalise", "do not normalise")
         .option("-o, --out <file>", "CSV of the bins")
-        .option("--plot <file>", "plot, .svg or .png"),
+        .option("--plot <file>", "plot, .svg or .png", parseFileName(".svg", ".png")),
     async (session, options, [number, axis, signal]) => {
       for (const path of [options.out, options.plot]) if (path !== undefined) checkFolder(path);
       const run = await findRun(session, number);

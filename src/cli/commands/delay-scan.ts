@@ -14,6 +14,7 @@ import {
   declare,
   declareSubcommands,
   findRun,
+  parseFileName,
   parseNumber,
   parseWhole,
   runArgument,
@@ -86,7 +87,7 @@ function configure(command: Command): Command {
     .option("--offset", "part of the change stays: fit a step beside the decay")
     .option("--robust", "shots far off the curve do not decide")
     .option("-o, --out <file>", "write the curve as CSV, one line for each shot or group of shots")
-    .option("--plot <file>", "write curve and fit as an SVG plot");
+    .option("--plot <file>", "write curve and fit as an SVG plot", parseFileName(".svg"));
 }
 
 function parseRoi(text: string): readonly [number, number, number, number] {

@@ -5,7 +5,7 @@ import { demoRun } from "../../facility/index.ts";
 import type { QuickLook } from "../../reduce/index.ts";
 import { summarise } from "../../reduce/picture.ts";
 import { averageRun, findSelection, ledgerLine } from "../average-run.ts";
-import { type AddCommand, declare, parseWhole, type Session } from "../command.ts";
+import { type AddCommand, declare, parseCount, parseWhole, type Session } from "../command.ts";
 import { type Assembled, assembleMeans, beamMonitor, demoReport } from "../report.ts";
 
 interface Options {
@@ -31,7 +31,7 @@ export const demo: AddCommand = (program, io) =>
           parseWhole,
         )
         .option("--detector <id>", "detector (default: the one with the most sensors)")
-        .option("-n, --limit <shots>", "at most this many exposed shots, and dark ones", parseWhole)
+        .option("-n, --limit <shots>", "at most this many exposed shots, and dark ones", parseCount)
         .option("-o, --out <file>", "report to write", "report.html"),
     async (session, options, [source]) => {
       const address = source ?? options.url ?? "sim:";

@@ -21,7 +21,7 @@ import {
 } from "../choices.ts";
 import { type AddCommand, declare, findDetector, findRun } from "../command.ts";
 import { checkFolder, type Io } from "../io.ts";
-import { type PictureText, type PngOptions, viewWords, withPngOptions, withView, writePicture } from "../picture.ts";
+import { drawPicture, type PictureText, type PngOptions, viewWords, withPngOptions, withView } from "../picture.ts";
 
 interface Options extends ChoiceOptions, DarkOptions, PngOptions {
   readonly commonMode?: boolean;
@@ -105,31 +105,30 @@ async function writePictures(
   lines: string[],
 ): Promise<Record<string, string>> {
   const counts = `${on.tags.length} on − ${off.tags.length} off`;
-  const write = async (
+  const draw = async (
     picture: Image,
     what: string,
     end: string,
     colours: Partial<PngOptions>,
     text: Partial<PictureText> = {},
-  ): Promise<string> => {
-    const written = await writePicture(io, picture, { ...options, ...colours, out: `${stem}${end}.png` }, "", {
+  ): ReturnType<typeof drawPicture> =>
+    await drawPicture(picture, { ...options, ...colours, out: `${stem}${end}.png` }, "", {
       title: `${title}: ${what}, ${counts}`,
       lines,
       positions: axes ?? undefined,
       ...text,
     });
-    return written.file;
-  };
   const difference = { colourMap: "difference" as const, log: false };
   const sigmas = { ...difference, range: [-6, 6] as [number, number] };
-  // The largest first: it is packed while the next is drawn.
-  const written = [
-    write(significance, "significance", "-significance", sigmas, { unit: "σ", isWhole: true }),
-    write(error, "standard error", "-error", { range: undefined }, { isWhole: true }),
-    write(image, "pumped − unpumped", "", difference),
-  ] as const;
-  const [significant, erring, differing] = await Promise.all(written);
-  return { difference: differing, error: erring, significance: significant };
+  // Each is packed while the next is drawn.
+  const drawn = await Promise.all([
+    draw(image, "pumped − unpumped", "", difference),
+    draw(error, "standard error", "-error", { range: undefined }, { isWhole: true }),
+    draw(significance, "significance", "-significance", sigmas, { unit: "σ", isWhole: true }),
+  ]);
+  for (const { file, png } of drawn) io.writeFile(file, png);
+  const [differing, erring, significant] = drawn;
+  return { difference: differing.file, error: erring.file, significance: significant.file };
 }
 
 function howWords({ done, axes }: DifferencePicture, { view }: Options, dark: string): string {

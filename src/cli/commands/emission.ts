@@ -22,7 +22,16 @@ import {
   reduce,
 } from "../../reduce/index.ts";
 import { type DetectorArguments, ledgerLine, withRunAndDetector } from "../average-run.ts";
-import { type AddCommand, declare, findDetector, findRun, parseWhole, type Session } from "../command.ts";
+import {
+  type AddCommand,
+  declare,
+  findDetector,
+  findRun,
+  parseCount,
+  parseFileName,
+  parseWhole,
+  type Session,
+} from "../command.ts";
 import { checkFolder } from "../io.ts";
 
 interface Options {
@@ -110,9 +119,9 @@ function configure(command: Command): Command {
     .option("--save-curve <file>", "save the energy scale (JSON)")
     .option("--lines <n|ev,ev>", "how many lines, or about where (default: as many as are significant)", parseLines)
     .option("--axis <axis>", "along what the energy changes: columns or rows (default: found)", parseAxis)
-    .option("-n, --limit <shots>", "at most this many shots of the sample", parseWhole)
+    .option("-n, --limit <shots>", "at most this many shots of the sample", parseCount)
     .option("-o, --out <file>", "write the spectrum as CSV")
-    .option("--plot <file>", "write it as an SVG plot, with the fit");
+    .option("--plot <file>", "write it as an SVG plot, with the fit", parseFileName(".svg"));
 }
 
 function parseNumbers(text: string): number[] {

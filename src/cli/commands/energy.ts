@@ -8,9 +8,9 @@ import {
   declare,
   declareSubcommands,
   inUnit,
+  parseCount,
   parseNumber,
   parseTyped,
-  parseWhole,
   type Session,
   type Typed,
 } from "../command.ts";
@@ -98,7 +98,7 @@ function addEdge(group: Command, io: Io): void {
             .argument("<edge>", "energy of the edge, eV", parseNumber)
             .argument("<from>", "eV", parseNumber)
             .argument("<to>", "eV, included", parseNumber)
-            .argument("<points>", "number of energies", parseWhole)
+            .argument("<points>", "number of energies", parseCount)
             .requiredOption("--signal <id>", "behind the sample, or its fluorescence")
             .option(
               "--fluorescence",

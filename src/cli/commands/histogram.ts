@@ -11,7 +11,7 @@ import {
   withRunAndDetector,
 } from "../average-run.ts";
 import { captionOf } from "../caption.ts";
-import { type AddCommand, declare } from "../command.ts";
+import { type AddCommand, declare, parseFileName } from "../command.ts";
 
 interface Options extends AverageOptions {
   readonly out?: string;
@@ -28,6 +28,7 @@ export const histogram: AddCommand = (program, io) =>
       withAverageOptions(withRunAndDetector(command)).option(
         "-o, --out <file>",
         "SVG file to write (default: named after run and detector)",
+        parseFileName(".svg"),
       ),
     async (session, options, args) => {
       const selected = await findSelection(session, options, args);

@@ -21,6 +21,7 @@ import {
   type CommonOptions,
   collect,
   declare,
+  parseCount,
   parseNumber,
   parseWhole,
   type Session,
@@ -64,7 +65,7 @@ export const live: AddCommand = (program, io) =>
               .choices(["newest", "every"])
               .default("newest"),
           )
-          .option("-n, --limit <shots>", "stop after this many shots", parseWhole)
+          .option("-n, --limit <shots>", "stop after this many shots", parseCount)
           .option("--until-run-end", "stop when the current run ends (or the next one, if none is active)")
           .option(
             "--every <seconds>",

@@ -2,7 +2,7 @@ import { badArgument } from "../../core/guards.ts";
 import { defined } from "../../core/options.ts";
 import type { ControlView } from "../../ec/index.ts";
 import { type Knob, type OptimiseOptions, optimise as optimisation } from "../../scan/index.ts";
-import { type AddCommand, declare, parseNumber, parseWhole } from "../command.ts";
+import { type AddCommand, declare, parseCount, parseNumber, parseWhole } from "../command.ts";
 import { view } from "../control.ts";
 import { shutterOption, whereOption } from "../curve-options.ts";
 import { conditionsOf } from "../scan-beam.ts";
@@ -36,8 +36,8 @@ export const optimise: AddCommand = (program, io) =>
           .argument("<knob...>", "NAME=FROM:TO:STEP, STEP the furthest it goes at once")
           .requiredOption("--signal <id>", "what is to become greatest: a 0-D signal")
           .option("--minimum", "least instead of greatest")
-          .option("--shots <n>", "good shots at each point", parseWhole, 5)
-          .option("--budget <n>", "most shots in all", parseWhole, 300)
+          .option("--shots <n>", "good shots at each point", parseCount, 5)
+          .option("--budget <n>", "most shots in all", parseCount, 300)
           .option("--verify <n>", "shots at the best place and at the start, compared in the end", parseWhole)
           .option("--simplex", "Nelder and Mead instead of Bayesian: for signals with little noise")
           .addOption(shutterOption("the shots of each point"))

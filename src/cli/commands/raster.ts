@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { defined } from "../../core/options.ts";
 import { count, gridPositions, TargetMap } from "../../scan/index.ts";
-import { type AddCommand, collect, declare, inUnit, parseTyped, parseWhole, type Typed } from "../command.ts";
+import { type AddCommand, collect, declare, inUnit, parseCount, parseTyped, type Typed } from "../command.ts";
 import { view } from "../control.ts";
 import { shutterOption, whereOption } from "../curve-options.ts";
 import { ownSignals } from "../own-signals.ts";
@@ -34,15 +34,15 @@ export const raster: AddCommand = (program, io) =>
           .argument("<x>", "axis that moves from spot to spot")
           .argument("<from>", "in its unit, or with one", parseTyped)
           .argument("<to>", "included", parseTyped)
-          .argument("<points>", "number of columns", parseWhole)
+          .argument("<points>", "number of columns", parseCount)
           .argument("<y>", "axis that moves from row to row")
           .argument("<from>", "in its unit, or with one", parseTyped)
           .argument("<to>", "included", parseTyped)
-          .argument("<points>", "number of rows", parseWhole)
+          .argument("<points>", "number of rows", parseCount)
           .addOption(shutterOption("the shots of each spot").makeOptionMandatory())
           .option("--chip <file>", "the spots and which are used; made when it is not there", "chip.map")
-          .option("--spots <count>", "so many spots now (default: all that are fresh)", parseWhole)
-          .option("--shots <n>", "good shots on each spot", parseWhole, 1)
+          .option("--spots <count>", "so many spots now (default: all that are fresh)", parseCount)
+          .option("--shots <n>", "good shots on each spot", parseCount, 1)
           .option("--selector <name>", "pulse selector: one pulse for each spot")
           .option(
             "--signal <id>",

@@ -7,6 +7,7 @@ import {
   collect,
   declare,
   findRun,
+  parseCount,
   parseNumber,
   parseWhole,
   type Session,
@@ -35,10 +36,10 @@ export const reduce: AddCommand = (program, io) =>
         .option("-o, --out <file>", "result file (default: <run>-reduced.h5); with --runs a folder (default: reduced)")
         .option("--runs <first-last>", "each of these runs, and a table of them, runs.parquet", parseRuns)
         .option("--follow", "with --runs: each run as it ends, until the last one")
-        .option("--jobs <n>", "processes on this computer", parseWhole, 1)
+        .option("--jobs <n>", "processes on this computer", parseCount, 1)
         .option("--slurm", "submit the work to Slurm, and wait for it")
         .option("--pbs", "submit the work to PBS, and wait for it")
-        .option("--shards <n>", "pieces that the shots are cut into", parseWhole)
+        .option("--shards <n>", "pieces that the shots are cut into", parseCount)
         .option(
           "--minutes <m>",
           "pieces of so many minutes of work, as a short trial says (default for jobs: 10)",

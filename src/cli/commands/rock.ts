@@ -1,6 +1,6 @@
 import { Option } from "commander";
 import { rock as rockPlan } from "../../scan/index.ts";
-import { type AddCommand, type CommandResult, declare, parseNumber, parseWhole, type Session } from "../command.ts";
+import { type AddCommand, type CommandResult, declare, parseCount, parseNumber, type Session } from "../command.ts";
 import { cell, view } from "../control.ts";
 import { curveSettings, type PointFlags, shutterOption, tellEnd, whereOption } from "../curve-options.ts";
 import { conditionsOf } from "../scan-beam.ts";
@@ -31,7 +31,7 @@ export const rock: AddCommand = (program, io) =>
           .argument("<axis>", "name of the experiment file, or control name")
           .argument("<from>", "in the unit of the axis", parseNumber)
           .argument("<to>", "included", parseNumber)
-          .argument("<points>", "number of positions", parseWhole)
+          .argument("<points>", "number of positions", parseCount)
           .requiredOption("--signal <id>", "whose peak is looked for")
           .addOption(
             new Option("--go <where>", "where the axis goes then")
@@ -44,7 +44,7 @@ export const rock: AddCommand = (program, io) =>
               .default("gaussian"),
           )
           .option("-r, --relative", "from and to are relative to where the axis is")
-          .option("--shots <n>", "good shots at each point", parseWhole, 30)
+          .option("--shots <n>", "good shots at each point", parseCount, 30)
           .addOption(whereOption())
           .addOption(shutterOption("the shots of each point"))
           .option("--settle <s>", "seconds between a move and the first shot", parseNumber, 0),

@@ -3,7 +3,7 @@ import { runStatusWord } from "../../core/run-status.ts";
 import { plainTime, type Zone, zoneName } from "../../core/time-text.ts";
 import type { Run } from "../../db/index.ts";
 import { textTable } from "../../plot/text.ts";
-import { type AddCommand, declare, parseWhole } from "../command.ts";
+import { type AddCommand, declare, parseCount } from "../command.ts";
 
 interface Options {
   readonly last: number;
@@ -19,7 +19,7 @@ export const runs: AddCommand = (program, io) =>
     "list the last runs of a beamline, or follow them as they end",
     (command) =>
       command
-        .option("-n, --last <count>", "number of runs", parseWhole, 10)
+        .option("-n, --last <count>", "number of runs", parseCount, 10)
         .option("-f, --follow", "print each run when it stops (with --json one JSON object per line), until Ctrl+C"),
     async ({ facility, bl, signal, zone }, { last, follow, json }) => {
       const found: Run[] = [];

@@ -6,6 +6,7 @@ import {
   collect,
   declare,
   inUnit,
+  parseCount,
   parseNumber,
   parseTyped,
   parseWhole,
@@ -40,8 +41,8 @@ export const scan: AddCommand = (program, io) =>
           .argument("<axis>", "name of the experiment file, or control name")
           .argument("<from>", "in the unit of the axis, or with its own: -1ps", parseTyped)
           .argument("<to>", "included", parseTyped)
-          .argument("<points>", "number of positions", parseWhole)
-          .option("--shots <n>", "good shots at each point", parseWhole, 30)
+          .argument("<points>", "number of positions", parseCount)
+          .option("--shots <n>", "good shots at each point", parseCount, 30)
           .option(
             "--signal <id>",
             "kept of every shot; can be repeated (default: those of the experiment)",

@@ -5,7 +5,7 @@ import type { Run, SignalColumn } from "../../db/index.ts";
 import type { PlotSeries } from "../../plot/index.ts";
 import { whenAndWhere } from "../caption.ts";
 import { type ChoiceOptions, type Chosen, chooseShots, withChoice } from "../choices.ts";
-import { type AddCommand, declare, findRun, runArgument, type Session } from "../command.ts";
+import { type AddCommand, declare, findRun, parseFileName, runArgument, type Session } from "../command.ts";
 import { checkFolder } from "../io.ts";
 import { drawnColumn, drawnFor } from "../signal-plot.ts";
 
@@ -27,7 +27,7 @@ export const scatter: AddCommand = (program, io) =>
           .argument("<x>", "signal along x: a name of the experiment, an equipment id, or BM1")
           .argument("<y>", "signal along y"),
         "all",
-      ).option("-o, --out <file>", "plot to write, .svg or .png (default: RUN-X-Y.svg)"),
+      ).option("-o, --out <file>", "plot to write, .svg or .png (default: RUN-X-Y.svg)", parseFileName(".svg", ".png")),
     async (session, options, [number, x, y]) => {
       const run = await findRun(session, number);
       const out = options.out ?? `${run.number}-${fileName(x)}-${fileName(y)}.svg`;

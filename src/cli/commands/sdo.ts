@@ -19,9 +19,9 @@ import {
   declare,
   declareSubcommands,
   inUnit,
+  parseCount,
   parseNumber,
   parseTyped,
-  parseWhole,
   type Session,
   type Typed,
 } from "../command.ts";
@@ -190,7 +190,7 @@ function addLearn(group: Command, io: Io): void {
             .requiredOption("--delays <ps,ps,…>", "where to align, ps", parseList)
             .option("--energy <ev>", "photon energy (default: where the optics are)", parseNumber)
             .option("--half <urad>", "how far each crystal is turned to both sides, µrad", parseNumber, 100)
-            .option("--points <n>", "of each rocking curve", parseWhole, 41),
+            .option("--points <n>", "of each rocking curve", parseCount, 41),
           10,
         ),
       ),
@@ -241,7 +241,7 @@ function addZero(group: Command, io: Io): void {
           withCorrection(command)
             .argument("<from>", "ps", parseNumber)
             .argument("<to>", "ps, included", parseNumber)
-            .argument("<points>", "number of delays", parseWhole)
+            .argument("<points>", "number of delays", parseCount)
             .option("--signal <id>", "greatest at 0 (default: the visibility that the experiment file names)")
             .option("--energy <ev>", "photon energy (default: where the optics are)", parseNumber),
           20,

@@ -1,7 +1,7 @@
 import { type Completeness, completeness } from "../../hdf5/index.ts";
 import { textTable } from "../../plot/text.ts";
 import { type ChoiceOptions, chooseShots, withChoice } from "../choices.ts";
-import { type AddCommand, collect, declare, findRun } from "../command.ts";
+import { type AddCommand, collect, declare, findRun, parseFileName } from "../command.ts";
 
 interface Options extends ChoiceOptions {
   readonly signal: string[];
@@ -23,7 +23,7 @@ export const stats: AddCommand = (program, io) =>
           collect,
           [],
         )
-        .option("-o, --out <file>", "SVG picture of the missing images and values"),
+        .option("-o, --out <file>", "SVG picture of the missing images and values", parseFileName(".svg")),
     async (session, options, [source]) => {
       const { signal: signals, out, limit } = options;
       const run = await findRun(session, /^\d+$/.test(source) ? Number(source) : "newest");

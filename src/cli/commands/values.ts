@@ -6,7 +6,7 @@ import { type SignalTable, tableFormOf } from "../../db/index.ts";
 import { textTable } from "../../plot/text.ts";
 import { whenAndWhere } from "../caption.ts";
 import { type ChoiceOptions, chooseShots, withChoice } from "../choices.ts";
-import { type AddCommand, declare, findRun, runArgument } from "../command.ts";
+import { type AddCommand, declare, findRun, parseFileName, runArgument } from "../command.ts";
 import { checkFolder } from "../io.ts";
 import { drawnFor, signalPanels } from "../signal-plot.ts";
 
@@ -30,7 +30,7 @@ export const values: AddCommand = (program, io) =>
         "all",
       )
         .option("-o, --out <file>", "write a table: .csv, .arrow (Feather) or .parquet")
-        .option("--plot <file>", "write a plot against tag: .svg or .png"),
+        .option("--plot <file>", "write a plot against tag: .svg or .png", parseFileName(".svg", ".png")),
     async (session, options, [number, names]) => {
       const { limit, out, plot } = options;
       if (out !== undefined) tableFormOf(out);

@@ -12,7 +12,7 @@ import type { Picture } from "../../reduce/picture.ts";
 import { type AverageOptions, fileStem, pictureOf, withAverageOptions } from "../average-run.ts";
 import { captionOf } from "../caption.ts";
 import { chooseDark, chooseShots } from "../choices.ts";
-import { type AddCommand, declare, findDetector, parseWhole, type Session } from "../command.ts";
+import { type AddCommand, declare, findDetector, parseCount, type Session } from "../command.ts";
 import { type PngOptions, viewWords, withPngOptions, withView, writePicture } from "../picture.ts";
 
 interface Options extends AverageOptions, PngOptions {
@@ -50,7 +50,7 @@ export const watch: AddCommand = (program, io) =>
         withPngOptions(
           withAverageOptions(
             command.argument("[detector]", "detector or sensor (default: the one with the most sensors)"),
-          ).option("--runs <count>", "stop after so many runs", parseWhole),
+          ).option("--runs <count>", "stop after so many runs", parseCount),
         ),
       ),
     async (session, options, [detector]) => {

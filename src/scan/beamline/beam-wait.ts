@@ -1,4 +1,4 @@
-import { durationText } from "../../core/time-text.ts";
+import { durationText, timeText } from "../../core/time-text.ts";
 
 /** A shorter hold is not worth a line: one pulse that the accelerator left out is a hold, too. */
 const SHOWN_AFTER_MS = 1000;
@@ -71,8 +71,7 @@ export class BeamWait {
     if (this.#isShown) this.#note(`still waits for the beam, for ${durationText(heldMs / 1000)} now: ${why}.`);
     else
       this.#note(
-        `waits for the beam since ${new Date(Date.now() - heldMs).toTimeString().slice(0, 8)}: ${why}. ` +
-          `${this.#bound(longest)}.`,
+        `waits for the beam since ${timeText(new Date(Date.now() - heldMs))}: ${why}. ` + `${this.#bound(longest)}.`,
       );
     if (!this.#isShown) this.#waiting(true);
     this.#isShown = true;

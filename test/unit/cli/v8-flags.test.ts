@@ -2,17 +2,17 @@ import v8 from "node:v8";
 import { afterAll, afterEach, describe, expect, it, vi } from "vitest";
 import { collectAtOnce, optimiseLate } from "../../../src/cli/v8-flags.ts";
 
+const setFlagsFromString = vi.spyOn(v8, "setFlagsFromString").mockReturnValue();
+afterAll(() => setFlagsFromString.mockRestore());
+
 describe.each([
   { what: "collecting garbage in one go", ask: collectAtOnce, flag: "--no-incremental-marking" },
   { what: "compiling WebAssembly for speed later", ask: optimiseLate, flag: "--wasm-tiering-budget=18000000" },
 ])("$what", ({ ask, flag }) => {
-  const setFlagsFromString = vi.spyOn(v8, "setFlagsFromString").mockReturnValue();
-
   afterEach(() => {
     vi.unstubAllGlobals();
     setFlagsFromString.mockClear();
   });
-  afterAll(() => setFlagsFromString.mockRestore());
 
   it("is asked of Node.js", () => {
     ask();
