@@ -8,7 +8,7 @@ import type { ProfileFit } from "./edge-model.ts";
 import { EdgeFitter } from "./fit.ts";
 import { type Learnt, learn } from "./learn.ts";
 import { PictureProfiler } from "./picture-profile.ts";
-import { type Profile, type Profiler, stripProfile } from "./profile.ts";
+import { hasGap, type Profile, type Profiler, stripProfile } from "./profile.ts";
 import { checkPictureShape, fullScaleOf, layoutFor, pixelOf, type Strip, type StripLayout, stripOf } from "./strip.ts";
 
 /** How the timing monitor's camera is looked at. What is left out is learnt from the images. */
@@ -40,7 +40,8 @@ export interface EdgeSample {
  * What is not as it should be with an edge. `no-laser`: the picture is dark. `no-edge`: nothing that is an edge was
  * found. `weak`: it may be noise, or its error is large. `width`: half or twice as wide as the others. `second-edge`:
  * there is another edge. `estimators`: derivative and fit do not agree. `poor-fit`: the profile is neither edge nor
- * learnt drift. `saturated`: pixels were left out; it alone makes no edge unusable.
+ * learnt drift. `saturated`: pixels were left out; with `no-edge` too much of the picture or
+ * of what is around the edge, else it makes no edge unusable.
  */
 export type EdgeFlag =
   | "no-laser"
@@ -192,10 +193,13 @@ export class EdgeFinder {
     return this.#findOn(stripProfile(strip, this.#profiler), strip.saturated > 0);
   }
 
-  #findOn({ values, lost }: Profile, saturated: boolean): FoundEdge {
+  #findOn({ values, lost, gaps }: Profile, saturated: boolean): FoundEdge {
     if (lost > MOST_LOST) return { ...NOTHING, flags: ["no-edge", "saturated"] };
     if (!(meanOf(values) >= DARK)) return { ...NOTHING, flags: ["no-laser"] };
-    return this.#describe(this.#fitter.fit(values), saturated);
+    const fit = this.#fitter.fit(values, gaps);
+    if (fit.edge !== undefined && hasGap(gaps, fit.edge.at, CARRIES * fit.edge.sigma))
+      return { ...NOTHING, flags: ["no-edge", "saturated"] };
+    return this.#describe(fit, saturated);
   }
 
   /** Takes the image of a laser-only shot into the background: a mean that follows slow changes. */
@@ -331,6 +335,8 @@ export class EdgeFinder {
 const DARK = 0.2;
 const DEFAULT_BACKGROUND = 60;
 const MOST_LOST = 0.2;
+/** σ on either side of an edge that carry its position: with a gap there is none. */
+const CARRIES = 2;
 const PLAIN = 30;
 const POOR = 2.5;
 

@@ -13,6 +13,9 @@ const WIDE = 1.5;
 /** Half of the range, in σ, in which an edge hides another one. */
 const APART = 3;
 
+/** Fits after which gaps of a profile are filled well enough. */
+const GAP_ROUNDS = 4;
+
 /** Fits profiles of one model; keeps its working memory. */
 export class EdgeFitter {
   readonly model: EdgeModel;
@@ -85,8 +88,24 @@ export class EdgeFitter {
     }
   }
 
-  /** @param profile - over the mean laser-only profile; any scale */
-  fit(profile: Float64Array): ProfileFit {
+  /**
+   * @param profile - over the mean laser-only profile; any scale
+   * @param gaps - 1 in the bins without a value: they take that of the fit, until they have no say in it
+   */
+  fit(profile: Float64Array, gaps?: Uint8Array): ProfileFit {
+    if (gaps === undefined) return this.#fitWhole(profile);
+    const { root } = this.model;
+    const filled = profile.slice();
+    for (let round = 0; round < GAP_ROUNDS; round++) {
+      const { residual } = this.#fitWhole(filled);
+      for (let x = 0; x < filled.length; x++)
+        if (gaps[x] === 1 && (root[x] ?? 0) > 0)
+          filled[x] = (filled[x] ?? 0) / (1 + (residual[x] ?? 0) / (root[x] ?? 1));
+    }
+    return this.#fitWhole(filled);
+  }
+
+  #fitWhole(profile: Float64Array): ProfileFit {
     const rest = this.#load(profile);
     const found = this.#search(rest, 1, undefined);
     if (found === undefined) return this.#none(rest);

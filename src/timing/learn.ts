@@ -3,7 +3,7 @@ import { median } from "../core/median.ts";
 import { commonPatterns, type Fringe, findFringes, fringes, orthonormal, removeBasis, slopes } from "./drift.ts";
 import type { EdgeModel, ProfileFit } from "./edge-model.ts";
 import { EdgeFitter } from "./fit.ts";
-import { type Profiler, stripProfile } from "./profile.ts";
+import { type Profile, type Profiler, stripProfile } from "./profile.ts";
 import type { Strip, StripLayout } from "./strip.ts";
 
 /** What is learnt from laser-only shots and shots with X-rays. */
@@ -33,6 +33,8 @@ const PLAIN = 6;
 /** So many edges tell how much widths scatter, which is never taken for less than this. */
 const LEAST_WIDTHS = 8;
 const LEAST_SCATTER = 0.05;
+/** A bin of the background is one that this part of the laser-only shots has. */
+const LEAST_SEEN = 0.8;
 /** So many shots with X-rays are looked at while little is known. */
 const FIRST_LOOK = 24;
 
@@ -41,7 +43,8 @@ const FIRST_LOOK = 24;
  * how fast the light comes back, the noise of each bin, and the fringes that drift.
  * @throws NO_LASER_ONLY
  */
-export function learn(training: Training): Learnt {
+export function learn(all: Training): Learnt {
+  const training = { ...all, laserOnly: leastSaturated(all.laserOnly), xrays: leastSaturated(all.xrays) };
   const { layout, laserOnly } = training;
   if (laserOnly.length === 0)
     throw new SaclaError("NO_LASER_ONLY", "No shot with the timing laser and without X-rays: there is no background.");
@@ -50,30 +53,33 @@ export function learn(training: Training): Learnt {
   return learner.run();
 }
 
-/** Mean of the strips, each scaled to the same total. */
-function meanStrip(layout: StripLayout, strips: readonly Strip[]): Float32Array {
-  const sum = new Float64Array(layout.bands * layout.bins);
-  const count = new Uint32Array(sum.length);
-  const totals = strips.map(({ values }) => {
-    let [total, n] = [0, 0];
-    for (const value of values)
-      if (!Number.isNaN(value)) {
-        total += value;
-        n++;
-      }
-    return total / n;
-  });
-  const all = totals.reduce((a, b) => a + b, 0) / totals.length;
+/**
+ * Mean of the strips, each scaled to the same total. NaN where more than a few are saturated: the others would be those
+ * that happened to be darker.
+ */
+function meanStrip({ bands, bins }: StripLayout, strips: readonly Strip[]): Float32Array {
+  const count = new Uint32Array(bands * bins);
+  for (const { values } of strips)
+    for (let k = 0; k < count.length; k++) if (!Number.isNaN(values[k])) count[k] = (count[k] ?? 0) + 1;
+  const isThere = count.map((times) => (times >= LEAST_SEEN * strips.length ? 1 : 0));
+  const totals = strips.map(({ values }) => mean(values.filter((_, k) => isThere[k] === 1)));
+  const all = mean(totals);
+  const sum = new Float64Array(count.length);
   strips.forEach(({ values }, i) => {
     const scale = all / (totals[i] ?? 1);
     for (let k = 0; k < sum.length; k++) {
       const value = values[k] ?? NaN;
-      if (Number.isNaN(value)) continue;
-      sum[k] = (sum[k] ?? 0) + scale * value;
-      count[k] = (count[k] ?? 0) + 1;
+      if (!Number.isNaN(value)) sum[k] = (sum[k] ?? 0) + scale * value;
     }
   });
-  return Float32Array.from(sum, (value, k) => value / (count[k] ?? 0));
+  return Float32Array.from(sum, (value, k) => (isThere[k] === 1 ? value / (count[k] ?? 0) : NaN));
+}
+
+/** The half with the least saturation, and all that have no more: what is left of others is no good to learn from. */
+function leastSaturated(strips: readonly Strip[]): Strip[] {
+  const shares = strips.map(({ saturated }) => saturated).toSorted((a, b) => a - b);
+  const most = shares[shares.length >> 1] ?? 0;
+  return strips.filter(({ saturated }) => saturated <= most);
 }
 
 class Learner {
@@ -137,7 +143,7 @@ class Learner {
     return Float64Array.from({ length: layout.bands }, (_, band) => {
       const weights = new Float64Array(layout.bands);
       weights[band] = 1;
-      const all = laserOnly.map((strip) => mean(roughness(stripProfile(strip, this.#profiler(weights)).values)));
+      const all = laserOnly.map((strip) => mean(roughness(stripProfile(strip, this.#profiler(weights)))));
       return median(all);
     });
   }
@@ -206,14 +212,12 @@ class Learner {
   #model(weights: Float64Array, fits: readonly ShotFit[], known?: readonly Fringe[]): Learnt {
     const { laserOnly, xrays } = this.#training;
     const profiler = this.#profiler(weights);
-    const dark = laserOnly.map((strip) => stripProfile(strip, profiler).values);
-    const rough = [...dark, ...every(xrays, FIRST_LOOK).map((strip) => stripProfile(strip, profiler).values)].map(
-      (values) => roughness(values),
-    );
+    const dark = laserOnly.map((strip) => stripProfile(strip, profiler));
+    const rough = [...dark, ...every(xrays, FIRST_LOOK).map((strip) => stripProfile(strip, profiler))].map(roughness);
     const root = rootWeights(rough);
     const shape = { sigma: this.#sigma, tau: this.#tau };
     const slope = orthonormal(slopes(root));
-    const left = dark.map((values) => whitened(values, root));
+    const left = dark.map(({ values }) => whitened(values, root));
     for (const values of left) removeBasis(values, slope);
     const others = fits.map(({ clean, fit }) => clearOf(clean, fit));
     // Slower than one period over the picture: the polynomials have it. What shots with X-rays leave that is slow may
@@ -251,7 +255,8 @@ class Learner {
 
   #fits(fitter: EdgeFitter, profiler: Profiler, strips: readonly Strip[]): ShotFit[] {
     return strips.map((strip) => {
-      const fit = fitter.fit(stripProfile(strip, profiler).values);
+      const { values, gaps } = stripProfile(strip, profiler);
+      const fit = fitter.fit(values, gaps);
       return { strip, fit, clean: fitter.withoutEdge() };
     });
   }
@@ -304,10 +309,10 @@ function clearOf(clean: Float64Array, { edge }: ProfileFit): Float64Array {
   return clean.map((value, x) => (Math.abs(x - edge.at) < 4 * edge.sigma ? 0 : value));
 }
 
-/** Squares of second differences, scaled so that they are the variance where noise is white. */
-function roughness(values: Float64Array): Float64Array {
+/** Squares of second differences, scaled so that they are the variance where noise is white. NaN beside a gap. */
+function roughness({ values, gaps }: Profile): Float64Array {
   return values.map((value, x) => {
-    if (x === 0 || x === values.length - 1) return NaN;
+    if (x === 0 || x === values.length - 1 || gaps?.subarray(x - 1, x + 2).includes(1)) return NaN;
     return (value - ((values[x - 1] ?? NaN) + (values[x + 1] ?? NaN)) / 2) ** 2 / 1.5;
   });
 }

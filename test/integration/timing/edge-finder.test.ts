@@ -114,6 +114,22 @@ describe("EdgeFinder", () => {
     expect(finder.find(asImage(pixels.fill(0), 8, 1024)).flags).toEqual(["no-laser"]);
   });
 
+  // Much saturated: of what is left in the middle only noise and fringes decide, and the bands are others there.
+  it.each(cases([2.7, 2.5, 2.6, 2.8, 3], 1))(
+    "has no usable edge that is wrong where saturation is %s × 1600 of 4095",
+    (gain) => {
+      const images = timingImages({ seed: 21, shots: 120, depth: [0.07, 0.2] }).map((one) => {
+        const pixels = Uint16Array.from(one.image.data, (v) => Math.min(4095, Math.round(gain * Number(v))));
+        return { ...one, image: asImage(pixels, 8, 1024) };
+      });
+      const { good } = run(images);
+      expect(good.filter(({ fitFs }) => Math.abs(fitFs) > 20)).toEqual([]);
+      expect(good.filter(({ pull }) => Math.abs(pull) > 3).length).toBeLessThanOrEqual(0.015 * good.length);
+      // With a few saturated pixels there are edges.
+      if (gain < 2.65) expect(good.length).toBeGreaterThan(60);
+    },
+  );
+
   itInFull("follows a background that changes", () => {
     const images = timingImages({ seed: 8, shots: times(80, 40), depth: [0.05, 0.06] });
     const finder = EdgeFinder.learn(images, { backgroundShots: 5 });
