@@ -32,6 +32,8 @@ export interface ControlDriver {
    * alone. A request that was accepted is `set`, and `read` tells when it has arrived.
    */
   readonly accelerator?: AcceleratorSide;
+  /** Told before somebody gets the lease of a beamline, each time. Without it a lease changes nothing by itself. */
+  leased?(bl: number): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -250,6 +250,7 @@ class Controlling implements Endpoint {
       "lease.take": async ({ bl, name, reason, ttlMs }) => {
         await this.#recovered;
         await this.#refresh(bl);
+        await driver.ask(`the lease of beamline ${bl}`, async (d) => await d.leased?.(bl));
         const { lease, previous } = await leases.take(bl, name, reason, ttlMs);
         return {
           lease,

@@ -2,7 +2,7 @@ import { openSync, readSync } from "node:fs";
 import { type Clock, sleepUntil } from "../core/clock.ts";
 import type { ControlDriver } from "../ec/index.ts";
 
-/** A command to a device, with the time of the facility's clock at which it was given. */
+/** A command to a device, or the lease of a beamline, with the time of the facility's clock at which it was given. */
 export interface TimedCommand {
   readonly at: number;
   readonly name: CommandName;
@@ -10,6 +10,7 @@ export interface TimedCommand {
 }
 
 const commandNames = [
+  "leased",
   "move",
   "stop",
   "preset",

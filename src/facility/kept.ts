@@ -30,7 +30,7 @@ const ELSEWHERE_SECONDS = 60;
  * A simulated facility whose devices stand where another process left them. A process that opens it too gets the same
  * facility, with its runs and shots, while a process that has changed devices still has its facility open, and, when a
  * run was started, for half a day after the last command: a file has each command with its time, and each process does
- * all commands. There is no file until a device is changed.
+ * all commands. There is no file until a lease is taken or a device changed.
  * @param path - of the file
  * @param warn - called once with the reason when commands cannot be kept; they are done all the same
  */

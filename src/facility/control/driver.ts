@@ -31,8 +31,8 @@ interface DriverContext {
 }
 
 /**
- * Control of the simulated facility. From the first change on, a beamline does only what it is told: the runs that
- * begin by themselves are over, and its shutters are closed.
+ * Control of the simulated facility. From the first lease or change on, a beamline does only what it is told: the
+ * runs that begin by themselves are over, and shots have beam while its shutter is open.
  */
 export class SimulatedControl implements ControlDriver {
   readonly #context: DriverContext;
@@ -116,6 +116,10 @@ export class SimulatedControl implements ControlDriver {
     });
   }
 
+  async leased(bl: number): Promise<void> {
+    this.#takeOver(this.#beamline(bl), this.#context.now());
+  }
+
   async startRun(bl: number, request: RunRequest): Promise<{ run: number }> {
     const beamline = this.#beamline(bl);
     beamline.runs.check(request);
@@ -169,8 +173,12 @@ export class SimulatedControl implements ControlDriver {
   }
 
   #take(bl: ControlledBeamline, now: number): void {
-    bl.runs.take(now, this.#context.newestRun(bl.bl));
+    this.#takeOver(bl, now);
     this.#context.virtualTime.go();
+  }
+
+  #takeOver(bl: ControlledBeamline, now: number): void {
+    bl.runs.take(now, this.#context.newestRun(bl.bl));
   }
 
   #stage(bl: ControlledBeamline, axis: string): Stage {

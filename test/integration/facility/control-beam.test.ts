@@ -1,6 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { Outages } from "../../../src/facility/control/outages.ts";
-import { createSimulatedFacility, type SimulatedFacilityOptions, VirtualClock } from "../../../src/facility/index.ts";
+import {
+  createSimulatedFacility,
+  type SimulatedFacilityOptions,
+  simulatedEndpoint,
+  VirtualClock,
+} from "../../../src/facility/index.ts";
+import { inProcess } from "../../../src/transport/in-process.ts";
 import { itInFull } from "../../support/full.ts";
 
 const HIGHTAG = 202501;
@@ -50,6 +56,34 @@ describe("shutters", () => {
     await control.setShutter("bl3_shutter1", true);
     clock.advance(0.5);
     expect(await control.beam(3)).toEqual({ on: true, why: "" });
+  });
+
+  it("agree with the monitor from the first lease on, before anything is changed", async () => {
+    const clock = new VirtualClock();
+    const facility = createSimulatedFacility({ clock });
+    await using endpoint = inProcess(simulatedEndpoint(facility));
+    const next = async () => {
+      const from = facility.live.nowTag();
+      clock.advance(1);
+      const tags = facility.tagsBetween(3, HIGHTAG, from + 1, facility.live.nowTag());
+      clock.advance(0.2);
+      const { values } = facility.column(monitor, HIGHTAG, tags);
+      const hasXrays = [...tags].map((tag) => facility.truth.shot(3, HIGHTAG, tag).hasXrays);
+      const { value } = await endpoint.call("ec.read", { bl: 3, device: "bl3_shutter1" });
+      return { value, charge: values.reduce((sum, one) => sum + one, 0) / values.length, hasXrays: new Set(hasXrays) };
+    };
+    const scheduled = await next();
+    expect(scheduled.hasXrays).toContain(true);
+    const asked = { bl: 3, name: "test", reason: "test", ttlMs: 10_000 };
+    const { lease } = await endpoint.call("lease.take", asked);
+    const dark = await next();
+    expect([dark.value, dark.hasXrays]).toEqual(["closed", new Set([false])]);
+    expect(dark.charge).toBeLessThan(0.01 * scheduled.charge);
+    await endpoint.call("ec.setShutter", { bl: 3, lease, shutter: "bl3_shutter1", open: true });
+    clock.advance(1);
+    const lit = await next();
+    expect([lit.value, lit.hasXrays]).toEqual(["open", new Set([true])]);
+    expect(lit.charge).toBeGreaterThan(0.5 * scheduled.charge);
   });
 
   it("are closed when the beamline is taken over, and closing them takes nothing over", async () => {

@@ -62,6 +62,17 @@ describe("a simulated facility that is kept", () => {
     expect((await stopper.control.read(axis)).value).toBe(value);
   });
 
+  it("has no scheduled runs any more for a process that opens it while another has the lease", async () => {
+    const path = join(temporaryFolder(), "sim.jsonl");
+    const holder = keptFacility(options, path, expect.unreachable);
+    await holder.control.leased?.(3);
+    const watcher = keptFacility(options, path, expect.unreachable);
+    await sleep(50);
+    const { live, truth } = watcher.facility;
+    expect(live.runOf(3, live.nowTag())).toBe(-1);
+    expect(truth.shot(3, 202501, live.nowTag()).hasXrays).toBe(false);
+  });
+
   it("begins anew with its devices where they were left, also by a process that was killed", async () => {
     const path = join(temporaryFolder(), "sim.jsonl");
     const first = keptFacility(options, path, expect.unreachable);

@@ -41,7 +41,8 @@ describe("a scan with a closed shutter", () => {
     expect(dry.out).toContain("beam: a shot has beam when");
     const { code, err } = await cli([...scanned, "--beam-wait", "5"]);
     expect(code).toBe(1);
-    expect(err).toMatch(/warning: [\s\S]*waits for the beam[\s\S]*error NO_BEAM/);
+    expect(err).toMatch(/warning: [\s\S]*Waits for it before anything moves[\s\S]*error NO_BEAM.*Nothing was moved/);
+    expect(err).not.toContain("point");
   });
 
   it("counts every shot when that is asked for", async () => {
@@ -53,7 +54,10 @@ describe("a scan with a closed shutter", () => {
 it("a plan that opens no shutter and moves nothing ends in rehearsal time, too", async () => {
   await using facility = await connect("sim:?clock=virtual");
   await using control = await facility.ec.control(3, { name: "test", reason: "test", experiment, pollMs: 2 });
-  const beamline = controlBeamline(facility, control, { experiment, monitor: "i0", pollMs: 2 });
+  const how = { experiment, monitor: "i0", pollMs: 2 } as const;
+  const closed = new Engine(controlBeamline(facility, control, how)).run(count({ shots: 5 }));
+  await expect(closed).rejects.toMatchObject({ code: "NO_BEAM" });
+  const beamline = controlBeamline(facility, control, { ...how, beam: "off" });
   await expect(new Engine(beamline).run(count({ shots: 5 }))).resolves.toMatchObject({ shots: { used: 5 } });
 });
 

@@ -222,11 +222,14 @@ describe("controlled beamline", () => {
 
   it("refuses a run while another is on, or with a detector nobody has, and stops the one of a plan that is aborted", async () => {
     await onSimulated(async (beamline, control) => {
+      await control.shutter("xrays").open();
       const unknown = plan("unknown", {}, () => withRun({ comment: "", detectors: ["MPCCD-9"] }, shots(1)));
       await expect(new Engine(beamline).run(unknown)).rejects.toMatchObject({ code: "UNKNOWN_DETECTOR" });
-      // The facility had a run of its own while the beam was looked at; none is on now.
+      // The run that the facility had of its own ended with the lease.
       const { run: before, state } = await control.runState();
       expect(state).toBe("ready");
+      // A plan that fails leaves it closed.
+      await control.shutter("xrays").open();
       const endless = plan("endless", {}, () => withRun({ comment: "" }, shots(1_000_000)));
       const engine = new Engine(beamline);
       const running = engine.run(endless);
