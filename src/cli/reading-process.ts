@@ -13,6 +13,7 @@ import { controlMethods, isControlMethod } from "../transport/control-methods.ts
 import { type Endpoint, inProcess } from "../transport/index.ts";
 import { isPresetMethod, presetMethods } from "../transport/preset-methods.ts";
 import { isScanMethod, scanMethods } from "../transport/scan-methods.ts";
+import { askAhead } from "./ask-ahead.ts";
 import { type KaraboOptions, startKarabo } from "./karabo.ts";
 import { loadServer } from "./load-server.ts";
 import { type PageFiles, pageOptions } from "./page-options.ts";
@@ -57,17 +58,29 @@ export type ReadingNote =
   | { readonly kind: "pong" }
   | { readonly kind: "log"; readonly level: keyof Logger; readonly fields: object; readonly message: string };
 
-/** What it is told: its task; a call has been answered by the other process; to give a sign of life; or to end. */
+/**
+ * What it is told: its task; a call has been answered by the other process; a page is being loaded; to give a sign of
+ * life; or to end.
+ */
 export type ReadingOrder =
   | { readonly kind: "read"; readonly task: ReadingTask }
   | { readonly kind: "observe"; readonly method: string; readonly ms: number; readonly outcome: string }
+  | { readonly kind: "look" }
   | { readonly kind: "ping" }
   | { readonly kind: "close" };
 
 type Order<K> = Extract<ReadingOrder, { kind: K }>;
 
-/** Resolves when it answers. @returns what closes it, and what counts in its metrics */
-async function read(task: ReadingTask): Promise<{ observe(order: Order<"observe">): void; close(): Promise<void> }> {
+/** What is read and answered. */
+interface Reading {
+  /** Counts in its metrics. */
+  observe(order: Order<"observe">): void;
+  lookAhead(): void;
+  close(): Promise<void>;
+}
+
+/** Resolves when it answers. */
+async function read(task: ReadingTask): Promise<Reading> {
   const log =
     (level: keyof Logger) =>
     (fields: object, message: string): void =>
@@ -102,10 +115,22 @@ async function read(task: ReadingTask): Promise<{ observe(order: Order<"observe"
   }
   const bridge = await startKarabo(endpoint, task.bl, task.karabo, logger);
   if (bridge !== undefined) closing.push(() => bridge.close());
+  const ending = new AbortController();
+  let isLooking = false;
   note({ kind: "ready", ...(bridge === undefined ? {} : { karaboBridge: bridge.address }) });
   return {
     observe: ({ method, ms, outcome }) => metrics.observe(method, ms, outcome),
+    lookAhead: () => {
+      if (isLooking) return;
+      isLooking = true;
+      const ended = (): void => {
+        isLooking = false;
+      };
+      // Where nothing is live, there is nothing to make ready.
+      askAhead(endpoint, task.bl, ending.signal).then(ended, ended);
+    },
     close: async () => {
+      ending.abort();
       for (const close of closing.splice(0).reverse()) await close().catch(() => {});
     },
   };
@@ -165,6 +190,7 @@ function obey(): void {
         process.send?.(failed, undefined, undefined, () => process.exit(1));
       });
     } else if (order.kind === "observe") reading?.then((it) => it.observe(order)).catch(() => {});
+    else if (order.kind === "look") reading?.then((it) => it.lookAhead()).catch(() => {});
     else if (order.kind === "ping") note({ kind: "pong" });
     else {
       const closed = reading?.then((it) => it.close()) ?? Promise.resolve();

@@ -116,7 +116,15 @@ export async function serveApart(
         },
         owns: (path: string) => isPagePath(path) || owns(path.replace(/^\/v1\//, "").replace("/", ".")),
       };
-      servers.push(await serveHttp(service, { ...http, keys, relay, requestBytes: CONTROL_BYTES }));
+      servers.push(
+        await serveHttp(service, {
+          ...http,
+          keys,
+          relay,
+          requestBytes: CONTROL_BYTES,
+          onPage: () => reading.lookAhead(),
+        }),
+      );
     }
     if (inner !== undefined) {
       const server = await serveZmq(service, inner, { relay: { owns } });

@@ -175,6 +175,11 @@ export class WatchedReading {
     };
   }
 
+  /** Has it make ready what a page that is being loaded will ask first. */
+  lookAhead(): void {
+    this.#order({ kind: "look" });
+  }
+
   async close(): Promise<void> {
     this.#isClosing = true;
     const child = this.#process;

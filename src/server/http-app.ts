@@ -35,10 +35,18 @@ export interface HttpAppOptions {
   readonly metrics?: { readonly contentType: string; text(): Promise<string> } | undefined;
   /** Time without an item after which a stream sends a `pong`. @default 10000 */
   readonly pongMs?: number | undefined;
+  /** Called when somebody known loads the page. */
+  readonly onPage?: (() => void) | undefined;
 }
 
 /** The checks of {@link HttpAppOptions}, for `resolveOptions`. */
-export const appChecks = { keys: any, requestBytes: optional(integer(1)), metrics: any, pongMs: optional(finite(1)) };
+export const appChecks = {
+  keys: any,
+  requestBytes: optional(integer(1)),
+  metrics: any,
+  pongMs: optional(finite(1)),
+  onPage: any,
+};
 
 type Env = { Bindings: Partial<HttpBindings> };
 type Ctx = Context<Env>;
@@ -75,6 +83,7 @@ export function httpApp(service: Service, options: HttpAppOptions = {}): HttpApp
     isTls: (c: Ctx) => new URL(c.req.url).protocol === "https:",
     known: (c: Ctx) => routes.known(c),
     checkOrigin,
+    ...defined({ onPage: options.onPage }),
   };
   addPageRoutes(app as unknown as Hono, page, guarded);
   app.notFound((c) => {

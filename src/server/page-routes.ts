@@ -48,6 +48,8 @@ interface PageServer {
   known(c: Context): Client;
   /** @throws NOT_ALLOWED for a page of another origin */
   checkOrigin(c: Context): void;
+  /** Somebody known loads the page, and will soon ask for what it shows. */
+  onPage?(): void;
 }
 
 /** Whether a path is one of the page's: its files, and how one logs in. */
@@ -64,7 +66,10 @@ export function addPageRoutes(
   server: PageServer,
   guarded: (c: Context, handle: () => Promise<Response>) => Promise<Response>,
 ): void {
-  app.get("/", (c) => file(c, "index.html") ?? html(NOT_BUILT));
+  app.get("/", (c) => {
+    if (isKnown(c, server)) server.onPage?.();
+    return file(c, "index.html") ?? html(NOT_BUILT);
+  });
   app.get("/assets/:name", (c) => file(c, `assets/${c.req.param("name")}`) ?? c.notFound());
   app.get("/session", (c) => guarded(c, async () => session(server.known(c), server.keys)));
   app.post("/session", (c) => guarded(c, async () => await login(c, server)));
@@ -77,6 +82,15 @@ export function addPageRoutes(
       return new Response(null, { status: 204, headers });
     }),
   );
+}
+
+function isKnown(c: Context, server: PageServer): boolean {
+  try {
+    server.known(c);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 async function login(c: Context, server: PageServer): Promise<Response> {

@@ -119,6 +119,37 @@ describe("the page in Chromium", () => {
     await page.close();
   });
 
+  itInBrowser(
+    "asks what it needs before it draws a panel once each, and not one after the other's answer",
+    async () => {
+      const page = await browser.newPage();
+      const asked: string[] = [];
+      const first = ["facility/describe", "db/listBeamlines", "page/experiment"].map((path) => `/v1/${path}`);
+      let answerAll = (): void => {};
+      const haveCome = new Promise<void>((resolve) => {
+        answerAll = resolve;
+      });
+      await page.route("**/v1/**", async (route) => {
+        const { pathname } = new URL(route.request().url());
+        asked.push(pathname);
+        // None of these is answered before all of them have been asked.
+        if (first.every((path) => asked.includes(path))) answerAll();
+        if (first.includes(pathname)) await haveCome;
+        await route.continue();
+      });
+      await page.goto(`${sim.address}/#/live?det=${SMALL}`);
+      await untilSeen(page, / · raw/);
+      const before = asked.slice(0, asked.indexOf("/v1/page/live"));
+      for (const path of first)
+        expect(
+          before.filter((one) => one === path),
+          path,
+        ).toHaveLength(1);
+      await page.unrouteAll({ behavior: "ignoreErrors" });
+      await page.close();
+    },
+  );
+
   itInBrowser("sums a rectangle as the library does, over the sensor pixels in it", async () => {
     const roi = { rows: [20, 60], columns: [30, 90] } as const;
     const { page } = await openPage(browser, file.address, "runs?run=300001&rois=20-60-30-90");

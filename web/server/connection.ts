@@ -38,13 +38,30 @@ function withMostCalls(inner: Endpoint, most: number): Endpoint {
   };
 }
 
+const ASK_MS = 30_000;
+/** Answers asked for before they are needed, each for the one who asks first. */
+const ahead = new Map<string, Promise<unknown>>();
+
 /** Asks the server; parameters and answers are those of the table of methods. */
 export async function ask<M extends CallMethod>(
   method: M,
   params: CallParams<M>,
   signal?: AbortSignal,
 ): Promise<CallResult<M>> {
-  return await endpoint.call(method, params, { signal, timeoutMs: 30_000 });
+  const key = JSON.stringify([method, params]);
+  const begun = ahead.get(key) as Promise<CallResult<M>> | undefined;
+  ahead.delete(key);
+  // What has failed is asked again.
+  const answer = await begun?.catch(() => undefined);
+  return answer ?? (await endpoint.call(method, params, { signal, timeoutMs: ASK_MS }));
+}
+
+/** Asks what {@link ask} will be asked: what is drawn need not wait for one answer after the other. */
+export function askAhead<M extends CallMethod>(method: M, params: CallParams<M>): Promise<CallResult<M>> {
+  const asking = endpoint.call(method, params, { timeoutMs: ASK_MS });
+  asking.catch(() => {});
+  ahead.set(JSON.stringify([method, params]), asking);
+  return asking;
 }
 
 /** Asks for a change; it is made once, also when the answer is lost and it is asked again. */

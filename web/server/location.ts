@@ -27,7 +27,15 @@ function follow(changed: () => void): () => void {
 }
 
 export function usePlace(): Place {
-  const hash = useSyncExternalStore(follow, read);
+  return placeOf(useSyncExternalStore(follow, read));
+}
+
+/** The place as the address has it now. */
+export function placeNow(): Place {
+  return placeOf(read());
+}
+
+function placeOf(hash: string): Place {
   const [panel = "", query = ""] = hash.replace(/^#\/?/, "").split("?");
   return { panel: panel === "" ? home : panel, params: new URLSearchParams(query) };
 }

@@ -4,8 +4,8 @@ import { LivePanel } from "../live/live-panel.tsx";
 import { setUsualColourMap } from "../live/look.ts";
 import { RequestsPanel } from "../requests/requests-panel.tsx";
 import { RunsPanel } from "../runs/runs-panel.tsx";
-import { ask, ec, logOut, readSession, type Session } from "../server/connection.ts";
-import { go, setHome, usePlace } from "../server/location.ts";
+import { ask, askAhead, ec, logOut, readSession, type Session } from "../server/connection.ts";
+import { go, placeNow, setHome, usePlace } from "../server/location.ts";
 import { textOf, useAsked, usePoll } from "../server/use-poll.ts";
 import { SteerPanel } from "../steer/steer-panel.tsx";
 import { TimingPanel } from "../timing/timing-panel.tsx";
@@ -41,7 +41,11 @@ export function Page() {
   const [session, setSession] = useState<Session | null | undefined>(undefined);
   const [error, setError] = useState<string | null>(null);
   useEffect(() => {
-    readSession().then(setSession, (reason: unknown) => setError(textOf(reason)));
+    const begin = (found: Session | null): void => {
+      if (found !== null) askAllAhead();
+      setSession(found);
+    };
+    readSession().then(begin, (reason: unknown) => setError(textOf(reason)));
   }, []);
   if (error !== null)
     return (
@@ -52,6 +56,22 @@ export function Page() {
   if (session === undefined) return null;
   if (session === null) return <Login onDone={setSession} />;
   return <Workspace session={session} onLogOut={() => void logOut().then(() => setSession(null))} />;
+}
+
+/** What is needed before a panel can be drawn, all at once. */
+function askAllAhead(): void {
+  const about = askAhead("facility.describe", {});
+  const beamlines = askAhead("db.listBeamlines", {});
+  const settings = askAhead("page.experiment", {});
+  const { panel, params } = placeNow();
+  if (panel !== "live") return;
+  const askDetectors = async (): Promise<void> => {
+    const [{ methods }, known, { defaults }] = await Promise.all([about, beamlines, settings]);
+    const bl = beamlineOf(params.get("bl"), defaults.bl, known);
+    if (methods.includes("live.shots")) await askAhead("live.readDetidlist", { bl });
+  };
+  // What fails is told when it is asked again.
+  askDetectors().catch(() => {});
 }
 
 function Workspace({ session, onLogOut }: { session: Session; onLogOut: () => void }) {

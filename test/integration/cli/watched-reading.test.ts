@@ -89,6 +89,25 @@ it("ends a process that gives no sign of life, and starts it again", async () =>
   await reading.close();
 });
 
+it("has the process make ready what a page that is being loaded will ask", async () => {
+  const [path, mark] = [join(folder, "looking.mjs"), join(folder, "looking.mark")];
+  writeFileSync(
+    path,
+    `import { writeFileSync } from "node:fs";
+process.on("disconnect", () => process.exit());
+process.on("message", ({ kind }) => {
+  if (kind === "close") process.exit();
+  if (kind === "read") process.send({ kind: "ready" });
+  if (kind === "look") writeFileSync(${JSON.stringify(mark)}, "");
+});`,
+  );
+  const [reading] = readingOf({ entry: pathToFileURL(path), mark }, 10_000);
+  await reading.start();
+  reading.lookAhead();
+  await expect.poll(() => existsSync(mark), { timeout: 60_000 }).toBe(true);
+  await reading.close();
+});
+
 it("does not wait for ever for a process that blocks before it is ready", async () => {
   const { entry, mark } = blocking("before");
   const [reading] = readingOf({ entry, mark }, 500);

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Keys, newToken, revokeKey, type Server, serve } from "../../../src/server/index.ts";
 import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
+import { httpServer } from "../../support/http.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { tinySource } from "../../support/tiny-source.ts";
 
@@ -42,6 +43,22 @@ describe("the page's routes", () => {
     expect(policy).toContain("script-src 'self';");
     expect(policy).not.toContain("unsafe");
     expect(policy).toContain("frame-ancestors 'none'");
+  });
+
+  it("tell that the page is being loaded when somebody known loads it", async () => {
+    let loads = 0;
+    const onPage = (): void => {
+      loads++;
+    };
+    const own = await httpServer(inProcess(endpointOf(tinySource())), { keys: Keys.open(path), onPage });
+    const load = async (headers: Record<string, string>): Promise<number> =>
+      (await fetch(`${own.address}/`, { headers })).status;
+    expect(await load({})).toBe(200);
+    expect(await load({ Authorization: "Bearer sacla_none" })).toBe(200);
+    expect(loads).toBe(0);
+    expect(await load({ Authorization: `Bearer ${token}` })).toBe(200);
+    expect(loads).toBe(1);
+    await own.close();
   });
 
   it("give no file but the page's", async () => {
