@@ -72,8 +72,10 @@ describe("shutters", () => {
       const { value } = await endpoint.call("ec.read", { bl: 3, device: "bl3_shutter1" });
       return { value, charge: values.reduce((sum, one) => sum + one, 0) / values.length, hasXrays: new Set(hasXrays) };
     };
+    // The run that began with the facility has its dark images first.
+    clock.advance(20);
+    for (let i = 0; i < 2; i++) expect((await next()).hasXrays).toEqual(new Set([true]));
     const scheduled = await next();
-    expect(scheduled.hasXrays).toContain(true);
     const asked = { bl: 3, name: "test", reason: "test", ttlMs: 10_000 };
     const { lease } = await endpoint.call("lease.take", asked);
     const dark = await next();
