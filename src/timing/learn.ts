@@ -34,7 +34,7 @@ const PLAIN = 6;
 const LEAST_WIDTHS = 8;
 const LEAST_SCATTER = 0.05;
 /** A bin of the background is one that this part of the laser-only shots has. */
-const LEAST_SEEN = 0.8;
+const LEAST_SEEN = 0.9;
 /** So many shots with X-rays are looked at while little is known. */
 const FIRST_LOOK = 24;
 
