@@ -91,9 +91,13 @@ describe("runs, data and steering in Chromium", () => {
     await page.locator('[data-request="2"] [data-state="kept"]').waitFor({ timeout: WAIT_MS });
     const shown = await page.locator('[data-request="2"]').textContent();
     expect(shown).toContain(`${kept?.evidence?.shots} shots`);
-    const events = await page.locator("[data-log] tbody tr td:nth-child(4)").allTextContents();
-    const log = await facility.ec.requestLog(3);
-    expect(events.toReversed().map((text) => text.split(" ")[0])).toEqual(log.map(({ event }) => event));
+    const log = (await facility.ec.requestLog(3)).map(({ event }) => event);
+    // The log is asked for by itself, a little later than the request.
+    const events = async (): Promise<string[]> =>
+      (await page.locator("[data-log] tbody tr td:nth-child(4)").allTextContents())
+        .toReversed()
+        .map((text) => text.split(" ")[0] ?? "");
+    await expect.poll(events, { timeout: WAIT_MS }).toEqual(log);
     expect(await faultsOf(page, "requests")).toEqual([]);
     expect(faults).toEqual([]);
     await page.close();

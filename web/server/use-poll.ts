@@ -1,4 +1,3 @@
-import { dequal } from "dequal";
 import { useEffect, useRef, useState } from "react";
 
 /** What was asked for last, and what went wrong when it was asked again. */
@@ -32,12 +31,7 @@ export function usePoll<T>(
       while (!stop.signal.aborted) {
         try {
           const value = await latest.current?.(stop.signal);
-          // The same answer again draws nothing again.
-          if (!stop.signal.aborted)
-            setState((before) => {
-              const isSame = before.key === key && before.error === undefined && dequal(before.value, value);
-              return isSame ? before : { key, value, error: undefined };
-            });
+          if (!stop.signal.aborted) setState({ key, value, error: undefined });
         } catch (error) {
           if (!stop.signal.aborted)
             setState((before) => ({ key, value: before.key === key ? before.value : undefined, error: textOf(error) }));

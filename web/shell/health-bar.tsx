@@ -1,4 +1,5 @@
-import { useEffect, useState } from "react";
+import { dequal } from "dequal";
+import { memo, useEffect, useState } from "react";
 import type { CallResult } from "../../src/transport/methods.ts";
 import { saysSimulated } from "../../src/transport/simulated.ts";
 import { useHealth } from "../server/health.ts";
@@ -6,8 +7,8 @@ import { useHealth } from "../server/health.ts";
 /** After so long without a shot the picture is grey. */
 export const QUIET_SECONDS = 2;
 
-/** Latency, age, received and dropped, clock, who holds the lease, faults. */
-export function HealthBar({
+/** Latency, age, received and dropped, clock, who holds the lease, faults. The same answers again draw nothing again. */
+export const HealthBar = memo(function HealthBar({
   holder,
   beam,
   source,
@@ -60,7 +61,7 @@ export function HealthBar({
       {(fault ?? error) === null ? null : <Item name="fault" text={fault ?? error ?? ""} isBad />}
     </dl>
   );
-}
+}, dequal);
 
 function Item({ name, text, title, isBad }: { name: string; text: string; title?: string; isBad?: boolean }) {
   return (
