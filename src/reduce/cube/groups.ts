@@ -59,52 +59,52 @@ export class ImageGroups {
   }
 
   /**
-   * Takes in an image of the bin whose lane it is.
+   * Takes in an image of a bin; `sensor` is what the bin holds of its sensor.
    * @param less - gives the image less the dark
    * @throws TOO_SMALL
    */
-  add(lane: SensorState, pixels: Pixels, less: () => Pixels, shot: Shot): void {
-    if (this.#sumsOnGrid && pixels instanceof Float32Array) checkGrid(lane.frame.detId, shot.tag, pixels);
+  add(sensor: SensorState, pixels: Pixels, less: () => Pixels, shot: Shot): void {
+    if (this.#sumsOnGrid && pixels instanceof Float32Array) checkGrid(sensor.frame.detId, shot.tag, pixels);
     const waits = this.#block?.takes(pixels) === true;
     for (const [name, reducer] of Object.entries(waits ? this.#others : this.#reducers)) {
-      const state = lane.states.get(name);
+      const state = sensor.states.get(name);
       if (state === undefined) continue;
-      if (reducer.appliesDark === undefined) reducer.add(state, less(), shot, lane.frame);
-      else reducer.add(state, pixels, shot, lane.frame, this.#dark);
+      if (reducer.appliesDark === undefined) reducer.add(state, less(), shot, sensor.frame);
+      else reducer.add(state, pixels, shot, sensor.frame, this.#dark);
     }
     if (!waits) return;
     if (this.#waits === MOST_WAITING) this.#accumulate(this.#longest());
     const place = this.#free.pop() ?? newPixels(pixels.length, this.#type);
     place.set(pixels);
-    const group = this.#waiting.get(lane) ?? [];
-    if (group.length === 0) this.#waiting.set(lane, group);
+    const group = this.#waiting.get(sensor) ?? [];
+    if (group.length === 0) this.#waiting.set(sensor, group);
     this.#waits++;
-    if (group.push(place) === GROUP) this.#accumulate(lane);
+    if (group.push(place) === GROUP) this.#accumulate(sensor);
   }
 
   /** Brings every image into its bin. */
   flush(): void {
-    for (const lane of [...this.#waiting.keys()]) this.#accumulate(lane);
+    for (const sensor of [...this.#waiting.keys()]) this.#accumulate(sensor);
   }
 
   #longest(): SensorState | undefined {
     let [found, most]: [SensorState | undefined, number] = [undefined, 0];
-    for (const [lane, { length }] of this.#waiting) if (length > most) [found, most] = [lane, length];
+    for (const [sensor, { length }] of this.#waiting) if (length > most) [found, most] = [sensor, length];
     return found;
   }
 
-  #accumulate(lane: SensorState | undefined): void {
-    const group = lane === undefined ? undefined : this.#waiting.get(lane);
+  #accumulate(sensor: SensorState | undefined): void {
+    const group = sensor === undefined ? undefined : this.#waiting.get(sensor);
     const block = this.#block;
-    if (lane === undefined || group === undefined || block === undefined) return;
+    if (sensor === undefined || group === undefined || block === undefined) return;
     block.group = group;
     for (const [name, reducer] of Object.entries(this.#reducers)) {
-      const state = lane.states.get(name);
+      const state = sensor.states.get(name);
       if (state === undefined) continue;
-      const work = workInBins(reducer, { ...lane.frame, type: this.#type }, this.#dark);
-      work?.flush(state, block, lane.frame, this.#dark);
+      const work = workInBins(reducer, { ...sensor.frame, type: this.#type }, this.#dark);
+      work?.flush(state, block, sensor.frame, this.#dark);
     }
-    this.#waiting.delete(lane);
+    this.#waiting.delete(sensor);
     this.#waits -= group.length;
     this.#free.push(...group);
   }

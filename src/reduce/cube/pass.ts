@@ -26,7 +26,7 @@ interface Sensor {
   /** Takes the dark off, in memory that is reused. */
   readonly less: (pixels: Pixels) => Pixels;
   /** Of each bin. */
-  readonly lanes: WeakMap<object, SensorState>;
+  readonly states: WeakMap<object, SensorState>;
   readonly sums: readonly { readonly name: string; readonly of: (pixels: Pixels) => number }[];
   readonly groups: ImageGroups;
 }
@@ -104,7 +104,7 @@ export class CubePass<R extends Reducers> {
         return difference;
       };
       for (const { name, of } of sensor.sums) this.#sums.set(name, of(less()));
-      sensor.groups.add(laneOf(sensor, images), pixels, less, shot);
+      sensor.groups.add(stateOf(sensor, images), pixels, less, shot);
     }
     const { normaliseBy } = this.#options.values ?? {};
     const i0 = normaliseBy === undefined ? NaN : shot.number(normaliseBy);
@@ -140,7 +140,7 @@ export class CubePass<R extends Reducers> {
         frame,
         dark,
         less: lessDark(frame, dark),
-        lanes: new WeakMap(),
+        states: new WeakMap(),
         correct: this.#isCorrected ? this.#chain.sensor(frame).image : (pixels) => pixels,
         sums: regions.map(([name, region]) => ({ name, of: regionSum(name, region, frame) })),
         groups: new ImageGroups(images, frame, this.#isCorrected ? "float32" : frame.type, dark),
@@ -175,10 +175,10 @@ function lessDark({ rows, columns }: ImageSpec, dark: Float64Array | undefined):
 }
 
 /** What a bin remembers of a sensor; asked once, because darks are compared. */
-function laneOf<R extends Reducers>({ frame, dark, lanes }: Sensor, images: PartialResult<R>): SensorState {
-  const lane = lanes.get(images) ?? images.sensor(frame, dark);
-  lanes.set(images, lane);
-  return lane;
+function stateOf<R extends Reducers>({ frame, dark, states }: Sensor, images: PartialResult<R>): SensorState {
+  const state = states.get(images) ?? images.sensor(frame, dark);
+  states.set(images, state);
+  return state;
 }
 
 const unlabelled = { label: "all" } as const;
