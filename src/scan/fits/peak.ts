@@ -12,6 +12,17 @@ export interface PeakFitOptions extends FitOptions {
   readonly background?: (typeof backgrounds)[number] | undefined;
 }
 
+/** The checks of what is fitted, for `resolveOptions`. */
+export const peakFitChecks = {
+  shape: optional(oneOf(...peakShapes), "gaussian"),
+  background: optional(oneOf(...backgrounds), "flat"),
+} as const;
+
+/** Fewest points that a fit takes: one more than it has parameters. */
+export function leastPeakPoints({ shape = "gaussian", background = "flat" }: PeakFitOptions): number {
+  return (profiles[shape].mixing === undefined ? 2 : 3) + (background === "line" ? 3 : 2) + 1;
+}
+
 /** A peak on its background; errors are one standard deviation. */
 export interface PeakFit extends FitQuality {
   readonly shape: PeakShape;
@@ -48,8 +59,7 @@ export interface PeakFit extends FitQuality {
 export function fitPeak(x: readonly number[], y: readonly number[], options: PeakFitOptions = {}): PeakFit {
   const { shape, background, ...common } = resolveOptions("fitPeak", options, {
     ...fitOptionChecks,
-    shape: optional(oneOf(...peakShapes), "gaussian"),
-    background: optional(oneOf(...backgrounds), "flat"),
+    ...peakFitChecks,
   });
   const { of: profile, mixing: mix } = profiles[shape];
   const isSloped = background === "line";
@@ -63,14 +73,13 @@ export function fitPeak(x: readonly number[], y: readonly number[], options: Pea
     },
     isUneven: shape === "darwin" ? "kinks" : undefined,
   };
-  const parameters = (mix === undefined ? 2 : 3) + (isSloped ? 3 : 2);
   const found = findFeature(x, y, common, {
     model,
     // A flank of something outside the scan is described by a line just as well.
     without: line,
     search: (points) => searchOf(points, mix),
     refusal: noPeak,
-    least: parameters + 1,
+    least: leastPeakPoints({ shape, background }),
   });
   const [centre = NaN, fwhm = NaN, mixing = NaN] = found.shape;
   const [height = NaN, base = NaN, slope = 0] = found.coefficients;

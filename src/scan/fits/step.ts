@@ -36,6 +36,17 @@ export interface StepFit extends FitQuality {
 }
 
 const afters = ["flat", "line", "parabola"] as const;
+
+/** Fewest points that a fit takes: one more than it has parameters. */
+export function leastStepPoints({ after = "flat" }: StepFitOptions): number {
+  return termsOf(after) + 3;
+}
+
+/** Height, background, and what comes after the step. */
+function termsOf(after: AfterStep): number {
+  return 2 + afters.indexOf(after);
+}
+
 /** Centres and widths that are tried before the search; widths in parts of the range. */
 const CENTRES = 40;
 const WIDTHS = [0.01, 0.025, 0.06, 0.15];
@@ -56,7 +67,7 @@ export function fitStep(x: readonly number[], y: readonly number[], options: Ste
     ...fitOptionChecks,
     after: optional(oneOf(...afters), "flat"),
   });
-  const terms = 2 + afters.indexOf(after);
+  const terms = termsOf(after);
   const model: CurveModel = {
     terms: ([centre = NaN, width = NaN], at) => {
       const [step, ramp, parabola] = blurred(centre, width, at);
@@ -70,7 +81,7 @@ export function fitStep(x: readonly number[], y: readonly number[], options: Ste
     without: { terms: () => [1] },
     search: searchOf,
     refusal: noStep,
-    least: terms + 3,
+    least: leastStepPoints({ after }),
   });
   const [centre = NaN, width = NaN] = found.shape;
   const [height = NaN, background = NaN, slope = 0, bend = 0] = found.coefficients;

@@ -8,8 +8,8 @@ import {
   type SplitDelayPoint,
   withZeroDelay,
 } from "../../optics/index.ts";
-import type { PeakFit } from "../fits/peak.ts";
-import { fitStep, type StepFit } from "../fits/step.ts";
+import { leastPeakPoints, type PeakFit } from "../fits/peak.ts";
+import { fitStep, leastStepPoints, type StepFit } from "../fits/step.ts";
 import { type Plan, type PlanSteps, plan } from "../messages/messages.ts";
 import {
   type Curve,
@@ -19,6 +19,7 @@ import {
   errorsOf,
   fitted,
   type PeakOptions,
+  peakChecks,
   settingsOf,
 } from "./peaks.ts";
 import { type PointOptions, pointChecks } from "./points.ts";
@@ -66,7 +67,7 @@ export function edgeScan(options: EdgeScanOptions): Plan<EdgeScan> {
     );
     return { ...found, offEv, errorEv: fit.centreError };
   }
-  const settings = { ...settingsOf(options), edgeEv, detected };
+  const settings = { ...settingsOf(options, leastStepPoints({})), edgeEv, detected };
   return plan("edge-scan", settings, () => andReturn(namesOf(options.axis), steps()), { adaptive: true });
 }
 
@@ -192,14 +193,11 @@ export interface FoundZeroDelay {
  */
 export function findZeroDelay(options: ZeroDelayOptions): Plan<FoundZeroDelay> {
   const { optics, photonEnergyEv, learntAt, ...rest } = options;
-  const { axis: _, ...checks } = curveChecks;
+  const { axis: _, ...checks } = peakChecks;
   resolveOptions("findZeroDelay", options, {
     optics: any,
     photonEnergyEv: finite(0),
     learntAt: asText,
-    shape: any,
-    background: any,
-    robust: any,
     ...checks,
   });
   const axis = delayAxis(optics, photonEnergyEv);
@@ -213,6 +211,6 @@ export function findZeroDelay(options: ZeroDelayOptions): Plan<FoundZeroDelay> {
     yield* move(positionsOf(axis, fit.centre));
     return { fit, correction: withZeroDelay(optics.correction, gaps, zero) };
   }
-  const settings = { ...settingsOf(scanned), photonEnergyEv, learntAt };
+  const settings = { ...settingsOf(scanned, leastPeakPoints(scanned)), photonEnergyEv, learntAt };
   return plan("find-zero-delay", settings, () => orReturn(axis.axes, steps()), { adaptive: true });
 }

@@ -1,10 +1,10 @@
 import { asText, badArgument } from "../../core/guards.ts";
-import { any, integer, oneOf, optional, resolveOptions } from "../../core/options.ts";
+import { flag, integer, oneOf, optional, resolveOptions } from "../../core/options.ts";
 import { pooledErrors } from "../../core/point-errors.ts";
 import { normalisedSummary } from "../beamline/shot-collector.ts";
 import { type Centroid, centroid } from "../fits/centroid.ts";
 import { type FitOptions, noPeak } from "../fits/fit-points.ts";
-import { fitPeak, type PeakFit, type PeakFitOptions } from "../fits/peak.ts";
+import { fitPeak, leastPeakPoints, type PeakFit, type PeakFitOptions, peakFitChecks } from "../fits/peak.ts";
 import { type Plan, type PlanSteps, plan } from "../messages/messages.ts";
 import { measurePoint, type PointOptions, pointChecks } from "./points.ts";
 import { asAxis, nameOf, namesOf, type PseudoAxis, positionsOf, readingOf } from "./pseudo-axis.ts";
@@ -31,7 +31,7 @@ export const curveChecks = {
   ...stepChecks,
   ...pointChecks,
 };
-const peakChecks = { shape: any, background: any, robust: any, ...curveChecks };
+export const peakChecks = { ...peakFitChecks, robust: optional(flag), ...curveChecks };
 
 /** A curve with the errors of its points. */
 export interface Curve {
@@ -47,7 +47,7 @@ export function rockingCurve(options: PeakOptions): Plan<Curve & { readonly fit:
   resolveOptions("rockingCurve", options, peakChecks);
   return plan(
     "rocking-curve",
-    settingsOf(options),
+    settingsOf(options, leastPeakPoints(options)),
     function* () {
       const curve = yield* curveOf(options);
       return { ...curve, fit: yield* fitted(curve, options) };
@@ -63,7 +63,7 @@ export function rockingCurve(options: PeakOptions): Plan<Curve & { readonly fit:
  */
 export function goToPeak(options: PeakOptions): Plan<PeakFit> {
   resolveOptions("goToPeak", options, peakChecks);
-  return plan("go-to-peak", settingsOf(options), () => goTo(options), { adaptive: true });
+  return plan("go-to-peak", settingsOf(options, leastPeakPoints(options)), () => goTo(options), { adaptive: true });
 }
 
 function* goTo(options: PeakOptions): PlanSteps<PeakFit> {
@@ -114,7 +114,8 @@ export function rock(
     yield* move(go === "back" ? before : positionsOf(axis, centre));
     return { ...curve, fit, centroid: found, standsAt: readingOf(axis, yield* where(names)) };
   }
-  return plan("rock", { ...settingsOf(options), go }, () => orReturn(names, steps()), { adaptive: true });
+  const settings = { ...settingsOf(options, leastPeakPoints(go === "centre" ? {} : options)), go };
+  return plan("rock", settings, () => orReturn(names, steps()), { adaptive: true });
 }
 
 /**
@@ -146,17 +147,19 @@ export function alignCentroid(
     }
     return centres;
   }
-  const settings = { axes: axes.map(settingsOf), ...options };
+  const settings = { axes: axes.map((each) => settingsOf(each, leastPeakPoints({}))), ...options };
   return plan("align-centroid", settings, () => steps(false), { adaptive: true, path: () => steps(true) });
 }
 
 /**
  * As JSON: a pseudo axis by its name, and where it goes.
- * @throws BAD_ARGUMENT for a curve of one place, which has neither peak nor step
+ * @param least - fewest points that what is looked for can be fitted to
+ * @throws BAD_ARGUMENT for a curve of one place or of fewer points, in which nothing can be found
  */
-export function settingsOf(options: CurveScanOptions): Readonly<Record<string, unknown>> {
-  const { axis, from, to } = options;
+export function settingsOf(options: CurveScanOptions, least: number): Readonly<Record<string, unknown>> {
+  const { axis, from, to, points } = options;
   if (from === to) throw badArgument("to", to, `another place than from, ${from}`);
+  if (points < least) throw badArgument("points", points, `at least ${least}, one more than the fit has parameters`);
   if (typeof axis === "string") return { ...options };
   return { ...options, axis: axis.name, ends: [axis.forward(from), axis.forward(to)] };
 }

@@ -1,11 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { SplitDelay } from "../../../src/optics/index.ts";
 import {
   adaptiveScan,
   alignCentroid,
   centroid,
   difference,
   Engine,
+  edgeScan,
+  findZeroDelay,
   fitPeak,
   goToPeak,
   gridPositions,
@@ -200,6 +203,22 @@ describe("peaks", () => {
     const one = { axis: "x", from: 1, to: 1, points: 5, signalName: "light", shots: { count: 1, signals: ["light"] } };
     for (const make of [rockingCurve, goToPeak, rock]) expect(() => make(one)).toThrow(/another place than from, 1/);
     expect(() => alignCentroid([one])).toThrow(/another place than from, 1/);
+  });
+
+  it("are not looked for at fewer places than a fit takes", () => {
+    const few = { axis: "x", from: 1, to: 2, points: 4, signalName: "light", shots: { count: 1, signals: ["light"] } };
+    for (const make of [rockingCurve, goToPeak, rock]) {
+      expect(() => make(few)).toThrow(/points.* 4.*at least 5/);
+      expect(() => make({ ...few, points: 6, shape: "pseudo-voigt", background: "line" })).toThrow(/at least 7/);
+      expect(() => make({ ...few, points: 7, shape: "square" as "gaussian" })).toThrow(/shape.*square/);
+    }
+    expect(() => rock({ ...few, go: "centre" })).toThrow(/at least 5/);
+    expect(() => alignCentroid([few])).toThrow(/at least 5/);
+    expect(() => edgeScan({ ...few, edgeEv: 1.5 })).toThrow(/at least 5/);
+    const axes = { bs: "bs", br1: "br1", br2: "br2", bm: "bm", cc1: "cc1", cc2: "cc2", br1Gap: "gap1", br2Gap: "gap2" };
+    const optics = new SplitDelay({ channelGapMm: 5, axes });
+    const zero = { optics, photonEnergyEv: 10_000, learntAt: "now", from: -1, to: 1, points: 2, signalName: "light" };
+    expect(() => findZeroDelay({ ...zero, shots: few.shots })).toThrow(/at least 5/);
   });
 
   it("alignCentroid centres axes one after the other", async () => {
