@@ -132,6 +132,8 @@ Seen with other programs on ordinary data; \`findings/\` of the source code has 
 | tiff 7.1.3 (npm) | reads int16 as uint16: -1 is 65535 | geotiff |
 | ml-regression-simple-linear 3.0.1 (npm) | the slope against tag numbers is wrong by half | count tags from the first one |
 | ndarray-convolve 2.0.0 (npm) | \`correlate\` gives the convolution: its peak is no shift | reverse the second array first |
+| ndarray-ops 1.2.2 (npm) | \`argmax\` of a picture without numbers is an index outside the picture | first test \`isFinite(ops.sup(picture))\` |
+| ml-spectra-processing 14.35.1 (npm) | \`xHistogram\` of whole numbers: an empty slot beside a doubled one; values outside the range are counted | edges between the numbers, outside values left out first |
 | ndarray-gaussian-filter 1.0.0 (npm) | the border goes dark, uint16 loses counts | a float image, with a border added first |
 `;
 }
