@@ -29,8 +29,13 @@ export interface Column {
   readonly status: Uint8Array;
 }
 
-/** A unit begins with a letter or one of a few signs: `5,03nC`, `1.000,5`, `5±1nC` and `10:30` are no values. */
-const numberWithUnit = /^\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*((?:[\p{L}%‰°"'/([].*)?)$/su;
+const numberWithMore = /^([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(.*)$/su;
+/** What stands between the factors of a unit: `mm/s`, `N·m`, `1/(s cm)`. */
+const betweenUnits = /[\s/·⋅*()[\]]+/u;
+/** A unit has letters or one of a few signs, and at most a power: `m2`, `s^-1`, `e-`; the 2 of `1/2` is none. */
+const oneUnit = /^[\p{L}%‰°℃℉"'_.-]*[\p{L}%‰°℃℉"'_.](?:\^?[-−+]?\d{1,2}|[⁻⁺]?[¹²³]|[-+])?$/u;
+/** The power of ten of a number that was cut off, or written as FORTRAN does: `1e`, `1e5e5`, `1d5`, `1 e5`. */
+const cutExponent = /^(?:e[+-]?\d*|\s*[ed][+-]?\d+)$/i;
 /** A number of another base begins so, as `0x10`; `0bar` and `0oC` do not: they are 0 with a unit. */
 const otherBase = /^\s*[+-]?0(?:x[\da-f]|o[0-7]|b[01])/i;
 
@@ -41,10 +46,18 @@ const otherBase = /^\s*[+-]?0(?:x[\da-f]|o[0-7]|b[01])/i;
  */
 export function parseSyncValue(text: string): RecordedValue {
   if (text === "not-converged" || text === "saturated") return { reason: text };
-  const match = otherBase.test(text) ? null : numberWithUnit.exec(text);
-  if (match?.[1] === undefined) return { reason: "missing" };
-  const value = Number(match[1]);
-  return Number.isFinite(value) ? { value, unit: (match[2] ?? "").trim() } : { reason: "saturated" };
+  const [, number, more = ""] = (otherBase.test(text) ? null : numberWithMore.exec(text.trim())) ?? [];
+  const unit = more.trimStart();
+  if (number === undefined || cutExponent.test(more) || !isUnit(unit)) return { reason: "missing" };
+  const value = Number(number);
+  return Number.isFinite(value) ? { value, unit } : { reason: "saturated" };
+}
+
+/** Whether a text can be a unit, or is empty: `5,03nC`, `1.000,5`, `5±1nC`, `10:30`, `1/2` and `3(4)` are no values. */
+function isUnit(text: string): boolean {
+  return (
+    text === "" || (/^[^.-]/.test(text) && text.split(betweenUnits).every((one) => one === "" || oneUnit.test(one)))
+  );
 }
 
 /** The text form of entry `i` of a column, unit glued to the number. Pulses and flags are whole numbers. */

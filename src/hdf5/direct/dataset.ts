@@ -116,10 +116,17 @@ function checkedLayout(
   return { ...layout, chunk, maxShape, isFiltered };
 }
 
-/** Rows and columns of an image, without axes of 1 in front of them; of what is no image, all its lengths. */
+/** Which axis is that of an image's rows, and the next one of its columns: all others have one place. */
+export function imageAxis(shape: readonly number[]): number | undefined {
+  for (let axis = shape.length - 2; axis >= 0; axis--)
+    if (shape.every((length, k) => length === 1 || k === axis || k === axis + 1)) return axis;
+  return undefined;
+}
+
+/** Rows and columns of an image, without axes of 1 before and behind them; of what is no image, all its lengths. */
 export function imageShape(shape: readonly number[]): readonly number[] {
-  const inFront = Math.max(0, shape.length - 2);
-  return shape.slice(0, inFront).every((length) => length === 1) ? shape.slice(inFront) : shape;
+  const axis = imageAxis(shape);
+  return axis === undefined ? shape : shape.slice(axis, axis + 2);
 }
 
 /** Bytes of a dataset in memory. */

@@ -69,6 +69,22 @@ export function linksOf(file: Hdf5Bytes, address: number): GroupLink[] {
   return links;
 }
 
+/**
+ * Finds members by name without a look at all the others, where names stand in a tree; undefined for other groups. The
+ * address found is NaN for a soft or external link, 0 where there is no such member.
+ */
+export function finderIn(file: Hdf5Bytes, address: number): ((name: string) => number) | undefined {
+  const tables: (readonly [tree: number, heap: number] | undefined)[] = [];
+  eachMessage(file, address, "group", (type, view) => {
+    tables.push(type === SYMBOL_TABLE ? [uint64(view, 0), uint64(view, 8)] : undefined);
+  });
+  const [table, ...others] = tables;
+  if (table === undefined || others.length > 0) return undefined;
+  const [tree, heap] = table;
+  const nameAt = textsIn(file, heap);
+  return (name) => foundInTree(file, tree, undefined, nameAt, name);
+}
+
 function rootOf(file: Hdf5Bytes): number {
   const version = file.view(8, 1).getUint8(0);
   const [sizes, root] = version <= 1 ? [13, version === 0 ? 64 : 68] : [9, 36];
@@ -125,6 +141,23 @@ function linksInTree(
     if (nameAt(uint64(key, 0)) >= first || nameAt(uint64(next, 0)) < last)
       throw new DamagedStructure("names out of order");
   }
+}
+
+/** The address of one name, by the keys that it stands between. */
+function foundInTree(
+  file: Hdf5Bytes,
+  address: number,
+  above: number | undefined,
+  nameAt: (at: number) => string,
+  name: string,
+): number {
+  const { level, children } = treeNode(file, address, 0, 8, above);
+  const below = children.find(({ next }) => nameAt(uint64(next, 0)) >= name);
+  if (below === undefined || nameAt(uint64(below.key, 0)) >= name) return 0;
+  if (level > 0) return foundInTree(file, below.child, level, nameAt, name);
+  const links: GroupLink[] = [];
+  linksInTable(file, below.child, nameAt, links);
+  return links.find(([link]) => link === name)?.[1] ?? 0;
 }
 
 function linksInTable(file: Hdf5Bytes, address: number, nameAt: (at: number) => string, links: GroupLink[]): void {

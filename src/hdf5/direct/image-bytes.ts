@@ -3,7 +3,7 @@ import { inflate, inflateSync } from "node:zlib";
 import { numberArrays, type Pixels } from "../../core/ndarray.ts";
 import { DamagedStructure, type Hdf5Bytes, UnsupportedStructure } from "./bytes.ts";
 import type { Chunk } from "./chunk-index.ts";
-import { byteLengthOf, chunksOf, type DatasetHeader, DEFLATE, type Element, imageShape, SHUFFLE } from "./dataset.ts";
+import { byteLengthOf, chunksOf, type DatasetHeader, DEFLATE, type Element, imageAxis, SHUFFLE } from "./dataset.ts";
 import { readExternal } from "./external.ts";
 import { fromFloat16 } from "./float16.ts";
 
@@ -116,6 +116,8 @@ function convert({ kind, bytes, bigEndian }: Element, target: Target, out: Pixel
 
 /** How the chunks of a dataset lie in the file. */
 interface Chunking {
+  /** Of the rows, among those of the dataset. */
+  readonly axis: number;
   readonly shape: readonly [rows: number, columns: number];
   readonly chunk: readonly [rows: number, columns: number];
   readonly elementBytes: number;
@@ -126,9 +128,11 @@ interface Chunking {
 }
 
 function chunkingOf({ itemBytes, layout, filters, shape }: DatasetHeader): Chunking {
-  const [rows = 0, columns = 0] = imageShape(shape);
+  const axis = imageAxis(shape) ?? shape.length - 2;
+  const [rows = 0, columns = 0] = shape.slice(axis);
   const chunk = layout.kind === "chunks" ? layout.chunk : shape;
-  const [chunkRows = rows, chunkColumns = columns] = chunk.slice(-2);
+  const [chunkRows = rows, chunkColumns = columns, ...behind] = chunk.slice(axis);
+  if (behind.some((channels) => channels !== 1)) throw new UnsupportedStructure("pixels apart from each other");
   // Of a chunk that is longer on an axis in front, the image is the first part.
   const length = chunk.reduce((product, n) => product * n, itemBytes);
   const [first, last] = [filters[0], filters.at(-1)];
@@ -138,6 +142,7 @@ function chunkingOf({ itemBytes, layout, filters, shape }: DatasetHeader): Chunk
     throw new UnsupportedStructure(`filters ${filters.map(({ id }) => id).join(", ")}`);
   if (length > MOST_BYTES) throw new UnsupportedStructure(`chunks of ${length} bytes`);
   return {
+    axis,
     shape: [rows, columns],
     chunk: [chunkRows, chunkColumns],
     elementBytes: itemBytes,
@@ -166,13 +171,13 @@ async function inflateAll(
 
 /** Copies a decompressed chunk to its rows and columns among the bytes of the image. */
 function scatter(
-  { shape, chunk: [chunkRows, chunkColumns], elementBytes, length, isShuffled }: Chunking,
+  { axis, shape, chunk: [chunkRows, chunkColumns], elementBytes, length, isShuffled }: Chunking,
   { offset }: Chunk,
   inflated: Uint8Array,
   out: Uint8Array,
 ): void {
   const [rows, columns] = shape;
-  const [row = 0, column = 0] = offset.slice(-2);
+  const [row = 0, column = 0] = offset.slice(axis);
   if (inflated.length !== length) throw new UnsupportedStructure("a chunk of another length");
   const bytes = isShuffled ? unshuffle(inflated, elementBytes) : inflated;
   // Chunks at the end of a row or column are stored whole.

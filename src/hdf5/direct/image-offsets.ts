@@ -10,7 +10,7 @@ import {
   type Written,
   writtenIn,
 } from "./dataset.ts";
-import { linksOf, objectAt } from "./group.ts";
+import { finderIn, linksOf, objectAt } from "./group.ts";
 import { readContiguous, readPixels } from "./image-bytes.ts";
 
 /** What is known of the image of a tag. */
@@ -43,6 +43,8 @@ const states: Readonly<Record<number, StoredState>> = {
   [DAMAGED]: "damaged",
   [ODD]: "odd",
 };
+/** So many tags are looked for one by one, before all groups are listed: some lists have 100 000. */
+const FEW = 64;
 const codes = { all: BY_HEADER, nothing: NOTHING_WRITTEN, part: PART_WRITTEN } as const;
 
 /**
@@ -57,6 +59,8 @@ export class ImageOffsets {
   readonly #known: Uint8Array;
   readonly #addresses: Float64Array;
   #groups: Float64Array | undefined;
+  #finder: ((name: string) => number) | undefined;
+  #lookedFor = 0;
   #isDamaged = false;
   #common: DatasetHeader | undefined;
 
@@ -82,6 +86,7 @@ export class ImageOffsets {
 
   /** Whether there is a group of any tag of the run; undefined when only the library can tell. */
   get hasGroups(): boolean | undefined {
+    if (this.#groups === undefined && this.#tags.length > 0 && this.#findGroup(0) !== undefined) return true;
     this.#groups ??= this.#listGroups();
     if (this.#isDamaged) return undefined;
     return Number.isNaN(this.#groups[0]) ? undefined : this.#groups.some((address) => address > 0);
@@ -160,9 +165,8 @@ export class ImageOffsets {
   }
 
   #find(index: number): number {
-    this.#groups ??= this.#listGroups();
+    const group = this.#groupOf(index);
     if (this.#isDamaged) return DAMAGED;
-    const group = this.#groups[index] ?? 0;
     if (group === 0) return ABSENT;
     const links = linksOf(this.#file, group);
     const data = links.find(([name]) => name === "detector_data")?.[1];
@@ -183,6 +187,25 @@ export class ImageOffsets {
       }
     }
     return written === undefined ? ELSEWHERE : codes[written];
+  }
+
+  /** Address of the group of a tag, 0 where there is none. */
+  #groupOf(index: number): number {
+    const found = this.#groups === undefined && this.#lookedFor++ < FEW ? this.#findGroup(index) : undefined;
+    if (found !== undefined) return found;
+    this.#groups ??= this.#listGroups();
+    return this.#groups[index] ?? 0;
+  }
+
+  /** One without the others; undefined where they must be listed, also to see whether the list is damaged. */
+  #findGroup(index: number): number | undefined {
+    try {
+      this.#finder ??= finderIn(this.#file, objectAt(this.#file, this.#path));
+      const found = this.#finder?.(`tag_${this.#tags[index]}`);
+      return found === 0 ? undefined : found;
+    } catch (error) {
+      return leaveToLibrary(error, undefined);
+    }
   }
 
   /** Addresses of the groups of tags, 0 where there is none. */

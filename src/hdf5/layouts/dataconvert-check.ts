@@ -3,6 +3,7 @@ import { TagRows } from "../../core/tag-rows.ts";
 import { imageShape } from "../direct/dataset.ts";
 import { pathsBelow } from "../read/below.ts";
 import type { H5File } from "../read/h5file.ts";
+import { surplusAxes } from "../read/h5types.ts";
 import { StoredDetector } from "../read/stored-detector.ts";
 import { checkDataset, datasetRules, error, type FindingBook, warning } from "./rules.ts";
 
@@ -122,9 +123,10 @@ function checkSignals(file: H5File, root: string, tags: number, book: Book): voi
       if (file.linkOut(path) !== undefined) return null;
       const found = file.described(path);
       if (found === undefined) return "is neither a group nor a dataset";
-      const [length, ...more] = file.shape(path) ?? [];
-      if (length === undefined || more.length > 0 || !file.isList(path, length)) return `is ${found}`;
-      if (length !== tags) book.add("signal-length", path, `has shape [${length}] for ${tags} tags`);
+      const shape = file.shape(path) ?? [];
+      const length = shape.reduce((product, n) => product * n, 1);
+      if (!file.isList(path, length)) return `is ${found}`;
+      if (length !== tags) book.add("signal-length", path, `has shape [${shape.join(", ")}] for ${tags} tags`);
       return null;
     });
   }
@@ -239,7 +241,8 @@ function checkImages(
     book.check("filter", path, () => file.unreadable(path)?.what ?? null);
     const text = `[${shape.join(", ")}]`;
     expected ??= text;
-    if (shape.length !== 2 || shape.some((length) => length < 1)) book.add("image-shape", path, `has shape ${text}`);
+    if (shape.length !== 2 || shape.some((length) => length < 1))
+      book.add("image-shape", path, `has shape ${text}${surplusAxes(shape)}`);
     else if (text !== expected) book.add("image-shape", path, `has shape ${text}, the first image ${expected}`);
   }
   if (found.size === 0) {

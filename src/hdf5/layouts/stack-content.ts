@@ -6,6 +6,7 @@ import { excludedPixels } from "../../ip/crystfel-regions.ts";
 import { type CrystfelGeom, parseCrystfelGeom } from "../../ip/index.ts";
 import { FIRST_IMAGES, mostFrequent } from "../read/first-images.ts";
 import type { H5File } from "../read/h5file.ts";
+import { surplusAxes } from "../read/h5types.ts";
 import { type Provenance, readProvenance } from "../read/provenance.ts";
 import { CXI_BITS, maskAt, NEXUS_BITS, type StackMask } from "../read/stack-mask.ts";
 import type { StackContent, StackPart } from "../read/stack-source.ts";
@@ -146,7 +147,7 @@ function nxmxStack(file: H5File, layout: string) {
   const [path = names[0] ?? ""] = used.filter((one) => isStack(file.shape(one)));
   const shape = file.shape(path) ?? (whole === undefined ? undefined : file.shape(whole));
   if (shape === undefined) throw lacks(file, layout, path);
-  if (!isStack(shape)) throw lacks(file, layout, whole ?? path, `has shape [${shape.join(", ")}], ${STACK_SHAPES}`);
+  if (!isStack(shape)) throw lacks(file, layout, whole ?? path, otherShape(shape));
   const places: Place[] = [];
   const notes: string[] = [];
   for (const one of used) {
@@ -229,8 +230,22 @@ export function nxmxContent(file: H5File): StackContent {
 
 export const STACK_SHAPES = "not [images, rows, columns] or [images, modules, rows, columns]";
 
+function otherShape(shape: readonly number[]): string {
+  return `has shape [${shape.join(", ")}], ${STACK_SHAPES}${surplusAxes([1, ...shape.slice(1)])}`;
+}
+
+/** Of a pixel; the columns of a module are more. */
+const MOST_CHANNELS = 4;
+
 export function isStack(shape: readonly number[] | undefined): boolean {
-  return shape?.length === 3 || shape?.length === 4;
+  if (shape?.length !== 4) return shape?.length === 3;
+  const [, modules = 0, rows = 0, columns = 0] = shape;
+  return isOneChannel(shape) || columns > MOST_CHANNELS || modules <= MOST_CHANNELS || rows <= MOST_CHANNELS;
+}
+
+/** Images with an axis of channels, of which there is one. */
+function isOneChannel([, modules = 0, rows = 0, columns]: readonly number[]): boolean {
+  return columns === 1 && modules > 1 && rows > 1;
 }
 
 /** The sensors of an array of images: all of it is one; of [images, modules, rows, columns] each module. */
@@ -243,6 +258,11 @@ function sensorsIn(shape: readonly number[], id: string, mask: StackMask | undef
     mask,
   });
   if (shape.length === 3) return [sensor(id)];
+  if (isOneChannel(shape)) {
+    const [, rows = 0, columns = 0] = shape;
+    const part = sensor(id);
+    return [{ ...part, info: { ...part.info, ysize: rows, xsize: columns }, axes: ["shot", "row", "column", 0] }];
+  }
   return Array.from({ length: shape[1] ?? 0 }, (_, module) => ({
     ...sensor(shape[1] === 1 ? id : `${id}-${module + 1}`),
     axes: ["shot", module, "row", "column"],
@@ -281,7 +301,7 @@ export function cxiContent(file: H5File, geom?: string): StackContent {
   if (path === undefined) {
     const [other = paths[0] ?? ""] = paths.filter((one) => file.shape(one) !== undefined);
     const found = file.shape(other);
-    const what = found === undefined ? `is ${STACK_SHAPES}` : `has shape [${found.join(", ")}], ${STACK_SHAPES}`;
+    const what = found === undefined ? `is ${STACK_SHAPES}` : otherShape(found);
     const next = found === undefined ? "" : ", and its panels are in a CrystFEL geometry: FILE?geom=FILE.geom";
     throw lacks(file, "CXI layout (/entry_1)", other, what + next);
   }

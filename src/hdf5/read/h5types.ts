@@ -1,6 +1,6 @@
 import { isSaclaError, SaclaError, show } from "../../core/errors.ts";
 import { numberArrays, type Pixels } from "../../core/ndarray.ts";
-import { FLOAT, INTEGER } from "../direct/dataset.ts";
+import { FLOAT, INTEGER, imageAxis } from "../direct/dataset.ts";
 import { fromFloat16 } from "../direct/float16.ts";
 import type { H5 } from "./library.ts";
 
@@ -76,6 +76,16 @@ function decoded(bytes: Uint8Array, encoding: string): string {
   }
 }
 
+/** What of a shape is in the way of an image, in words after that shape; "" where it has two axes. */
+export function surplusAxes(shape: readonly number[]): string {
+  const most = 4;
+  const last = shape.at(-1) ?? 0;
+  if (shape.length < 3 || imageAxis(shape) !== undefined) return "";
+  return last <= most
+    ? `: ${last} channels a pixel; write one of them, or their sum`
+    : ": several images in one; write each by itself";
+}
+
 /** The largest thing read at once: no image or column is near it, but a damaged header can ask for anything. */
 export const MAX_BYTES = 2 ** 30;
 
@@ -101,9 +111,13 @@ export function otherImage(
   expected: readonly number[],
 ): SaclaError {
   const found = meta === undefined ? "is not there" : `is ${typeAndShape(meta)}`;
-  return new SaclaError("FILE_DAMAGED", `${path} of ${show(file)} ${found}, but the detector's images ${wanted}.`, {
-    details: { file, path, shape: meta?.shape ?? [], expected },
-  });
+  return new SaclaError(
+    "FILE_DAMAGED",
+    `${path} of ${show(file)} ${found}, but the detector's images ${wanted}${surplusAxes(meta?.shape ?? [])}.`,
+    {
+      details: { file, path, shape: meta?.shape ?? [], expected },
+    },
+  );
 }
 
 /** What `read` returns; undefined when something else is in its place. */

@@ -1,14 +1,17 @@
 import { isSaclaError } from "../../core/errors.ts";
 import { TagRows } from "../../core/tag-rows.ts";
+import { imageShape } from "../direct/dataset.ts";
 import { type Absence, absenceOf } from "./absence.ts";
 import type { H5File } from "./h5file.ts";
-import { unlessOdd } from "./h5types.ts";
+import { surplusAxes, unlessOdd } from "./h5types.ts";
 
 /** Images of several shots in one array of a detector's group, where DataConvert has one group a tag. */
 export interface StackedImages {
   readonly path: string;
   readonly rows: number;
   readonly columns: number;
+  /** Of one of them, with all axes of the array. */
+  readonly imageShape: readonly number[];
   /** Place of the image of a tag in the array; undefined where it has none. */
   placeOf(tag: number): number | undefined;
   /** Why the image at a place is none; undefined where it is there. */
@@ -23,9 +26,11 @@ export function stackedImagesIn(file: H5File, group: string, run: TagRows): Stac
   if (members.some((name) => /^tag_\d+$/.test(name))) return undefined;
   const arrays = members.filter((name) => isStack(file, `${group}/${name}`));
   const name = arrays.includes("detector_data") ? "detector_data" : arrays[0];
-  if (name === undefined) return undefined;
+  if (name === undefined) return otherImages(file, `${group}/detector_data`);
   const path = `${group}/${name}`;
-  const [images = 0, rows = 0, columns = 0] = file.shape(path) ?? [];
+  const [images = 0, ...axes] = file.shape(path) ?? [];
+  const ofOne = [1, ...axes];
+  const [rows = 0, columns = 0] = imageShape(ofOne);
   const found = `${path} is ${file.described(path)}, images of ${images} shots in one array`;
   if (arrays.length > 1 && name !== "detector_data")
     return `${found}, and ${arrays.slice(1).join(", ")} beside it too: name the one of images detector_data`;
@@ -37,6 +42,7 @@ export function stackedImagesIn(file: H5File, group: string, run: TagRows): Stac
     path,
     rows,
     columns,
+    imageShape: ofOne,
     placeOf: (tag) => {
       const place = order.tags.rowOf(tag);
       return place !== undefined && status?.length === images && status[place] !== 1 ? undefined : place;
@@ -83,7 +89,15 @@ function absenceIn(file: H5File, path: string): Absence | undefined {
 
 function isStack(file: H5File, path: string): boolean {
   const shape = unlessOdd(() => file.shape(path)) ?? [];
-  return shape.length === 3 && shape.every((length) => length > 0) && file.hasNumbers(path);
+  const isImage = imageShape([1, ...shape.slice(1)]).length === 2;
+  return shape.length > 2 && isImage && shape.every((length) => length > 0) && file.hasNumbers(path);
+}
+
+/** What stands where the images should, in words; undefined where there is nothing. */
+function otherImages(file: H5File, path: string): string | undefined {
+  const found = unlessOdd(() => file.described(path));
+  const [, ...axes] = unlessOdd(() => file.shape(path)) ?? [];
+  return found && `${path} is ${found}${surplusAxes([1, ...axes])}`;
 }
 
 /** A list of tags of the run, each once; undefined for any other. */

@@ -12,7 +12,7 @@ import { ImageOffsets } from "../direct/image-offsets.ts";
 import { type Absence, absenceOf, damaged, frameMissing, notWritten, partlyWritten } from "./absence.ts";
 import { FIRST_IMAGES, mostFrequent } from "./first-images.ts";
 import type { H5File } from "./h5file.ts";
-import { unlessOdd } from "./h5types.ts";
+import { surplusAxes, unlessOdd } from "./h5types.ts";
 import { type StackedImages, stackedImagesIn } from "./stacked-images.ts";
 
 /** The largest image that is taken for one: no detector is near it, but a damaged header can say anything. */
@@ -187,7 +187,12 @@ export class StoredDetector {
     const { stack } = this;
     try {
       if (typeof stack === "object")
-        this.#file.readSlab(stack.path, [stack.placeOf(tag) ?? NaN, 0, 0], [1, ysize, xsize], out);
+        this.#file.readSlab(
+          stack.path,
+          stack.imageShape.map((_, k) => (k === 0 ? (stack.placeOf(tag) ?? NaN) : 0)),
+          stack.imageShape,
+          out,
+        );
       else this.#file.readImage(this.#imagePath(tag), ysize, xsize, out);
     } catch (error) {
       // Where others can be read it is this image that is odd, and stops no pass over them.
@@ -298,9 +303,12 @@ export class StoredDetector {
     if (only !== undefined) return only;
     const path = this.#imagePath(first);
     const what = this.#file.described(path) ?? "not there";
-    throw new SaclaError("NOT_DATACONVERT", `${path} of ${show(this.#file.path)} is ${what}, but must be an image.`, {
-      details: { file: this.#file.path, path },
-    });
+    const why = surplusAxes(unlessOdd(() => this.#file.shape(path)) ?? []);
+    throw new SaclaError(
+      "NOT_DATACONVERT",
+      `${path} of ${show(this.#file.path)} is ${what}, but must be an image${why}.`,
+      { details: { file: this.#file.path, path } },
+    );
   }
 
   #noImage(): SaclaError {

@@ -28,9 +28,30 @@ describe("SyncDB text values", () => {
     ["0Oe", { value: 0, unit: "Oe" }],
     ["5±1nC", { reason: "missing" }],
     ["2026-11-29", { reason: "missing" }],
+    ["5 e-", { value: 5, unit: "e-" }],
+    ["  12.5\tmm ", { value: 12.5, unit: "mm" }],
     ["1e400V", { reason: "saturated" }],
   ])("reads %j", (text, value) => {
     expect(parseSyncValue(text)).toEqual(value);
+  });
+
+  it.each([
+    ...["1/2", "1 / 2", "1 V/2", "1V 2", "1 V at 3", "3(4)", "1(2)V", "1V;2V", "1'000", "12V,"],
+    ...["1e", "1e+", "1E5e5", "1d5", "1 e5", "3:20", "1-2", "５", "−1", "inf", "nan", "1²"],
+  ])("%j is no number with a unit", (text) => {
+    expect(parseSyncValue(text)).toEqual({ reason: "missing" });
+  });
+
+  it.each(["V mm", "mm/s", "m^2", "s^-1", "cm-2", "J/cm²", "/(s cm)", "N·m", "%", "Ω", "°/s", "d", "eV"])(
+    "%j is a unit",
+    (unit) => {
+      expect(parseSyncValue(`12 ${unit}`)).toEqual({ value: 12, unit });
+    },
+  );
+
+  it("reads a long text of blanks at once", () => {
+    expect(parseSyncValue(`1${" ".repeat(1e6)}; ${" ".repeat(1e6)}`)).toEqual({ reason: "missing" });
+    expect(parseSyncValue(`1${"m".repeat(1e6)};`)).toEqual({ reason: "missing" });
   });
 
   it("writes numbers as the facility prints them", () => {

@@ -13,7 +13,16 @@ import { ImageOffsets } from "../../../../src/hdf5/direct/image-offsets.ts";
 import { openArchive } from "../../../../src/hdf5/index.ts";
 import { H5File } from "../../../../src/hdf5/read/h5file.ts";
 import { endpointOf } from "../../../../src/source/source-endpoint.ts";
-import { archiveParts, COLUMNS, type Parts, pixelsOf, ROWS, TAGS, writeHdf5 } from "../../../support/archive-parts.ts";
+import {
+  archiveParts,
+  COLUMNS,
+  type Parts,
+  pixelsOf,
+  ROWS,
+  runParts,
+  TAGS,
+  writeHdf5,
+} from "../../../support/archive-parts.ts";
 import { itNeeding, pythonWith } from "../../../support/optional.ts";
 import { temporaryFolder } from "../../../support/temporary.ts";
 
@@ -150,6 +159,38 @@ describe("a group of many members", () => {
     const first = view.mock.calls.length;
     objectAt(file.fileBytes, "/run_7/event_info");
     expect(view.mock.calls.length - first).toBeLessThan(first / 10);
+    file.close();
+  });
+});
+
+describe("few images of many", () => {
+  it("are found by name without a list of all groups, as all of them are", async () => {
+    const tags = Array.from({ length: 3000 }, (_, k) => 97 + 2 * k);
+    const links = tags.slice(1).map((tag): [string, Parts[string]] => {
+      const isSoft = tag % 10 === 5;
+      const target = `${detector}/tag_97`;
+      return [`${detector}/tag_${tag}`, { data: [], ...(isSoft ? { softLink: target } : { hardLink: target }) }];
+    });
+    const run = runParts(7, 3, [97]);
+    const path = await writeHdf5(folder, `few-${count++}.h5`, archiveParts(Object.fromEntries(links), [run]));
+    const asked = Uint32Array.from([...tags, 6100]);
+    const [some, all] = [0, 1].map(() => new ImageOffsets(Hdf5Bytes.open(path), detector, asked));
+    for (const tag of asked) all?.state(tag);
+    const few = [97, 99, 105, 997, 1001, 3455, 6095].map((tag) => [tag, some?.state(tag)]);
+    expect(few).toEqual(few.map(([tag]) => [tag, all?.state(Number(tag))]));
+    expect(some?.state(6100)).toBe("none");
+    expect(few.slice(0, 3)).toEqual([
+      [97, "all"],
+      [99, "all"],
+      [105, undefined],
+    ]);
+    const file = await H5File.open(path);
+    const bytes = vi.spyOn(file.fileBytes, "bytes");
+    const offsets = new ImageOffsets(file.fileBytes, detector, asked);
+    expect(offsets.hasGroups).toBe(true);
+    for (const tag of [97, 99, 3457]) expect(offsets.state(tag)).toBe("all");
+    // The names, the root of the tree and what leads down from it: some 400 tables hold the groups.
+    expect(bytes.mock.calls.length).toBeLessThan(40);
     file.close();
   });
 });

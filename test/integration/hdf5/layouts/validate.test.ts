@@ -240,6 +240,18 @@ describe("validateFile", () => {
     expect(report.findings).toHaveLength(21);
   });
 
+  it("passes lists that are matrices of one row or column, as reading does", async () => {
+    const column = { data: Float32Array.of(1, 2, 3), shape: [3, 1] };
+    const row = { data: ["1V", "2V", "3V"], dtype: "A2", shape: [1, 3] };
+    const format: Parts = { "/file_info/format_type": { data: "run_data_format", dtype: "A16" } };
+    const parts = archiveParts({ ...format, [`${events}/bl_3/eh_1/a`]: column, [`${events}/bl_3/eh_1/b`]: row });
+    expect(await validateFile(await writeHdf5(folder, "lines.h5", parts))).toMatchObject({ findings: [] });
+    const matrix = { ...format, [`${events}/bl_3/eh_1/a`]: { data: new Float32Array(6), shape: [3, 2] } };
+    expect((await validateFile(await writeHdf5(folder, "matrix.h5", archiveParts(matrix)))).findings).toMatchObject([
+      { rule: "signal-type", message: "is f4 of shape [3, 2]" },
+    ]);
+  });
+
   it("passes the fixture", async () => {
     const fixture = fileURLToPath(new URL("../../../../fixtures/tiny-octal.h5", import.meta.url));
     expect(await validateFile(fixture)).toMatchObject({ isValid: true, findings: [] });

@@ -150,6 +150,17 @@ describe("stacks with an axis of modules", () => {
     for (const modules of [1, 2, 3]) expect(await images(await cxi([2, modules, 2, 3]))).toEqual(stack("cxi", modules));
   });
 
+  it("are images with one channel where the last axis has one place; several are named", async () => {
+    const image = (shot: number): number[] => Array.from({ length: 30 }, (_, i) => 30 * shot + i);
+    expect(await images(await cxi([2, 6, 5, 1]))).toEqual({ "cxi 1": image(0), "cxi 2": image(1) });
+    const nxmx: Parts = { "/entry/definition": { data: "NXmx", dtype: "A5" } };
+    const path = await cxi([2, 6, 5, 1], "/entry/data/data", nxmx);
+    expect(await images(path)).toEqual({ "nxmx 1": image(0), "nxmx 2": image(1) });
+    const channels = /has shape \[2, 6, 5, 3\], .*: 3 channels a pixel; write one of them, or their sum/;
+    await expect(images(await cxi([2, 6, 5, 3]))).rejects.toThrow(channels);
+    await expect(images(await cxi([2, 6, 5, 3], "/entry/data/data", nxmx))).rejects.toThrow(channels);
+  });
+
   it("are read of NXmx files, by their modules where these say which they are", async () => {
     const detector = "/entry/instrument/detector";
     const path = "/entry/data/data";

@@ -57,6 +57,20 @@ describe("images of a detector in one array", () => {
     expect((await imagesOf(path)).images).toEqual({ ...all, 103: [] });
   });
 
+  it("may have an axis of one channel; more are named", async () => {
+    const channels = (of: number): Parts => ({
+      [`${group}/detector_data`]: {
+        data: Float32Array.from(TAGS.flatMap(pixelsOf).flatMap((pixel) => new Array<number>(of).fill(pixel))),
+        shape: [TAGS.length, ROWS, COLUMNS, of],
+      },
+    });
+    expect((await imagesOf(await stacked(TAGS, channels(1)))).images).toEqual(all);
+    const { out } = await cli(["validate", await stacked(TAGS, channels(2))]);
+    expect(out).toContain(
+      "detector_data is f4 of shape [3, 4, 3, 2]: 2 channels a pixel; write one of them, or their sum",
+    );
+  });
+
   it("keep uint16", async () => {
     const archive = await openArchive(await stacked(TAGS, {}, Uint16Array as never));
     expect(await archive.detectorInfo(bl, run, id)).toMatchObject({ pixelType: "uint16", ysize: ROWS, xsize: COLUMNS });
