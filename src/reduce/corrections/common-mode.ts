@@ -7,7 +7,7 @@ import { quantize } from "../engine/exact.ts";
 import { arenaAround } from "../images/in-place.ts";
 import type { Correction } from "./correction.ts";
 import { kernelBinary } from "./kernel-binary.ts";
-import { LightBlocks } from "./light-blocks.ts";
+import { LightBlocks, type LightKernel } from "./light-blocks.ts";
 import { REACH, zeroPeaks } from "./zero-peak.ts";
 
 export interface CommonModeOptions {
@@ -48,7 +48,7 @@ const MOST_BLOCKS = 64;
 /** Pixels above, in 30ths of `withinAdu`, are spots and not counted as light. */
 const SPOT = 3000;
 /** Counts of a port, see portCountsF32. */
-const BINS = 4 * (2 * REACH + 1);
+const BINS = 4 * (2 * REACH + 2);
 /** In images of many rows every fourth is enough for covariances. */
 const MANY_ROWS = 256;
 const [SUM, FOUND, NOT_FOUND] = ["common-mode-adu", "common-mode-found", "common-mode-not-found"] as const;
@@ -123,7 +123,7 @@ export function commonModeLevels({ amounts = {} }: Ledger): Readonly<Record<stri
 }
 
 /** The functions of kernels/common-mode.ts that work on an image; addresses in bytes. */
-interface PortKernel {
+interface PortKernel extends LightKernel {
   portCountsF32(
     pixels: number,
     rows: number,
@@ -131,22 +131,25 @@ interface PortKernel {
     stripes: number,
     parts: number,
     blocks: number,
+    each: number,
     perUnit: number,
     spot: number,
+    room: number,
     counts: number,
-    sums: number,
-    numbers: number,
+    table: number,
   ): void;
   blockProductsF32(
     pixels: number,
     rows: number,
     columns: number,
     stripes: number,
+    parts: number,
     blocks: number,
+    each: number,
     step: number,
-    means: number,
+    unit: number,
     most: number,
-    out: number,
+    table: number,
   ): void;
   takeLevelsF32(pixels: number, rows: number, width: number, ports: number, levels: number): void;
 }
@@ -159,11 +162,8 @@ interface PortMemory {
   readonly isCopy: boolean;
   /** Of each port: four for each bin, to be added up, and those outside. */
   readonly counts: Uint32Array;
-  /** Of each block: sum, number and mean of its pixels, and four sums of products. */
-  readonly sums: Float64Array;
-  readonly numbers: Float64Array;
-  readonly means: Float64Array;
-  readonly products: Float64Array;
+  readonly light: LightBlocks;
+  readonly room: number;
   readonly levels: Float64Array;
 }
 
@@ -176,9 +176,10 @@ class PortLevels {
   /** Stripes of columns that a port is cut into, and blocks of rows that a stripe is cut into. */
   readonly #parts: number;
   readonly #blocks: number;
+  /** Blocks of a port, and one more when that is odd. */
+  readonly #each: number;
   /** ADU of the unit in which levels are found. */
   readonly #unit: number;
-  readonly #light: LightBlocks;
   /** The histogram of each port. */
   readonly #counted: readonly Float64Array[];
   #memory: PortMemory | undefined;
@@ -196,10 +197,10 @@ class PortLevels {
     while (this.#width % parts !== 0) parts--;
     this.#parts = parts;
     this.#blocks = Math.max(1, Math.min(MOST_BLOCKS, Math.floor(rows / BLOCK)));
+    this.#each = 2 * Math.ceil((parts * this.#blocks) / 2);
     this.#unit = within / 30;
     this.errors = new Float64Array(ports);
     this.unsure = new Float64Array(ports);
-    this.#light = new LightBlocks(parts * this.#blocks, ports);
     this.#counted = Array.from({ length: ports }, () => new Float64Array(2 * REACH));
   }
 
@@ -209,7 +210,7 @@ class PortLevels {
     const { kernel, image, isCopy, levels } = memory;
     if (isCopy) image.set(pixels);
     this.#count(memory);
-    const found = zeroPeaks({ histograms: this.#histograms(memory), blocks: this.#lightOf(memory) });
+    const found = zeroPeaks({ histograms: this.#histograms(memory), blocks: memory.light });
     for (const [port, { level, error, unsure }] of found.entries()) {
       // Taken off in single precision.
       levels[port] = error <= LARGEST_ERROR && Math.abs(level) < 60 ? Math.fround(quantize(level * this.#unit)) : NaN;
@@ -225,60 +226,64 @@ class PortLevels {
   #memoryFor(pixels: Float32Array): PortMemory {
     const known = this.#memory;
     if (known !== undefined && (known.image === pixels || known.isCopy)) return known;
-    const cells = this.#ports * this.#parts * this.#blocks;
-    const pieces = [4 * BINS * this.#ports, 8 * cells, 8 * cells, 8 * cells, 32 * cells, 8 * this.#ports];
+    const [ports, each] = [this.#ports, this.#each];
+    // Of each stripe two sums, and of each of its pixels the bin.
+    const room = this.#parts * (32 * ports + 4 * (this.#width / this.#parts + 3));
+    const pieces = [4 * BINS * ports, room, 8 * ports, ...LightBlocks.pieces(each, ports)];
     const around = arenaAround(pixels, Arena.bytesFor(pieces));
     const arena = around ?? new Arena(Arena.bytesFor([4 * pixels.length, ...pieces]));
+    const kernel = instantiateKernel(kernelBinary, arena.memory) as unknown as PortKernel;
     const made = {
-      kernel: instantiateKernel(kernelBinary, arena.memory) as unknown as PortKernel,
+      kernel,
       image: around === undefined ? arena.float32(pixels.length) : pixels,
       isCopy: around === undefined,
-      counts: arena.uint32(BINS * this.#ports),
-      sums: arena.float64(cells),
-      numbers: arena.float64(cells),
-      means: arena.float64(cells),
-      products: arena.float64(4 * cells),
-      levels: arena.float64(this.#ports),
+      counts: arena.uint32(BINS * ports),
+      room: arena.allocate(room),
+      levels: arena.float64(ports),
+      light: new LightBlocks(kernel, arena, each, ports),
     };
     this.#memory = made;
     return made;
   }
 
   /** Histograms of the ports; sums, means and products of their blocks. */
-  #count({ kernel, image, counts, sums, numbers, means, products }: PortMemory): void {
-    for (const array of [counts, sums, numbers, products]) array.fill(0);
+  #count({ kernel, image, counts, room, light }: PortMemory): void {
+    counts.fill(0);
     const [rows, unit, stripes] = [this.#rows, this.#unit, this.#ports * this.#parts];
+    const [parts, blocks, each] = [this.#parts, this.#blocks, this.#each];
     kernel.portCountsF32(
       image.byteOffset,
       rows,
-      this.#width / this.#parts,
+      this.#width / parts,
       stripes,
-      this.#parts,
-      this.#blocks,
+      parts,
+      blocks,
+      each,
       1 / unit,
       SPOT,
+      room,
       counts.byteOffset,
-      sums.byteOffset,
-      numbers.byteOffset,
+      light.table,
     );
-    for (let b = 0; b < means.length; b++) means[b] = (unit * (sums[b] ?? 0)) / (numbers[b] ?? 0);
     kernel.blockProductsF32(
       image.byteOffset,
       rows,
       this.#columns,
       stripes,
-      this.#blocks,
+      parts,
+      blocks,
+      each,
       rows < MANY_ROWS ? 1 : 4,
-      means.byteOffset,
+      unit,
       SPOT * unit,
-      products.byteOffset,
+      light.table,
     );
   }
 
   /** Of each port, empty where too few pixels have no light. */
   #histograms({ counts }: PortMemory): Float64Array[] {
     return this.#counted.map((histogram, port) => {
-      for (let bin = 0, at = BINS * port; bin < histogram.length; bin++, at += 4) {
+      for (let bin = 0, at = BINS * port + 4; bin < histogram.length; bin++, at += 4) {
         histogram[bin] = (counts[at] ?? 0) + (counts[at + 1] ?? 0) + (counts[at + 2] ?? 0) + (counts[at + 3] ?? 0);
       }
       return this.#isEnough(histogram) ? histogram : histogram.subarray(0, 0);
@@ -289,21 +294,5 @@ class PortLevels {
     let near = 0;
     for (let bin = REACH - 60; bin < REACH + 60; bin++) near += histogram[bin] ?? 0;
     return near >= Math.max(LEAST_PIXELS, LEAST_SHARE * this.#width * this.#rows);
-  }
-
-  /** The light of the blocks. */
-  #lightOf({ means, numbers, products }: PortMemory): LightBlocks {
-    const [light, unit] = [this.#light, this.#unit];
-    for (let b = 0; b < means.length; b++) {
-      const n = products[4 * b + 3] ?? 0;
-      const scale = n * unit ** 2;
-      light.means[b] = (means[b] ?? NaN) / unit;
-      light.pixels[b] = numbers[b] ?? 0;
-      light.pairs[b] = n;
-      light.own[b] = (products[4 * b] ?? 0) / scale;
-      light.edges[b] = (products[4 * b + 1] ?? 0) / (2 * scale);
-      light.apart[b] = (products[4 * b + 2] ?? 0) / (4 * scale);
-    }
-    return light;
   }
 }

@@ -1,14 +1,7 @@
 import { Arena, instantiateKernel } from "../../core/wasm.ts";
 import { LARGEST_CLOUD, SMALLEST_CLOUD, shareExponent } from "./charge-shares.ts";
 import { kernelBinary } from "./kernel-binary.ts";
-import {
-  type Brightness,
-  brightnessOf,
-  type Charge,
-  chargeOfPhoton,
-  type LightBlocks,
-  lightOfPort,
-} from "./light-blocks.ts";
+import type { Brightness, Charge, LightBlocks } from "./light-blocks.ts";
 
 // All charges here are in 30ths of `withinAdu`: 1 ADU for an MPCCD.
 
@@ -103,7 +96,7 @@ interface PortPeak {
   readonly unsure: number;
 }
 
-const NO_LIGHT: Brightness = { first: 0, step: 0, weights: Float64Array.of(1) };
+const NO_LIGHT: Brightness = { first: 0, step: 0, values: 1, weights: Float64Array.of(1) };
 
 /** Of one port: the levels, and what is being fitted. */
 interface Port {
@@ -164,7 +157,7 @@ export function zeroPeaks({ histograms, blocks }: ImageSums): PortPeak[] {
     if (turn > 3 && found.moved < 0.01) break;
   }
   return ports.map((port) => {
-    const { light, isEven } = lightOfPort(blocks, port.index, port.level, shared.photon);
+    const { light, isEven } = blocks.lightOfPort(port.index, port.level, shared.photon);
     const unsure = (isEven ? OF_EVEN : OF_UNEVEN) * Math.max(0, light);
     return { level: port.level, error: errors.get(port) ?? NaN, unsure };
   });
@@ -205,7 +198,7 @@ function placeWindow(port: Port, noise: number): void {
 /** Light of the ports, charge of a photon and size of its cloud. */
 function findLight(shared: Shared, ports: readonly Port[], blocks: LightBlocks): void {
   const levels = ports.map(({ level }) => level);
-  const found = chargeOfPhoton(blocks, levels, shared.noise, shared.charge);
+  const found = blocks.chargeOfPhoton(levels, shared.noise, shared.charge);
   shared.charge = found;
   if (found !== undefined) {
     shared.photon = Math.min(LARGEST_PHOTON, Math.max(LEAST_PHOTON, found.photon));
@@ -213,7 +206,7 @@ function findLight(shared: Shared, ports: readonly Port[], blocks: LightBlocks):
   }
   for (const port of ports) {
     if (Number.isFinite(port.level))
-      port.brightness = brightnessOf(blocks, port.index, port.level, shared.photon, shared.noise);
+      port.brightness = blocks.brightnessOf(port.index, port.level, shared.photon, shared.noise);
   }
   const { expectedCloud, photon } = shared;
   const [knownCloud, knownPhoton] = shared.knownFor;
@@ -312,8 +305,8 @@ function scoresOf(port: Port, shared: Shared): Scores {
 }
 
 function evaluate({ base, level, brightness, low, high }: Port, shared: Shared): WaveMemory {
-  const { weights } = brightness;
-  const last = weights.length - 1;
+  const { weights, values } = brightness;
+  const last = values - 1;
   // Blocks without light scatter around 0.
   const photons = Math.max(-LEAST_LIGHT, (brightness.first - level) / shared.photon);
   const step = brightness.step / shared.photon;

@@ -376,6 +376,24 @@ describe("commonMode", () => {
     );
   });
 
+  it("does not leave an image as it is because a mask leaves hardly any pixels of one block", async () => {
+    const random = new Random(11);
+    const pixels = Float32Array.from({ length: 256 * 256 }, (_, i) => {
+      const [row, column] = [Math.floor(i / 256), i % 256];
+      const lit = column % 64 < 24 && random.uniform() < 0.4 ? 150 : 0;
+      // In the first block three pixels are left, in a row of which no covariances are looked at.
+      const isMasked = row < 16 && column < 16 && (row !== 3 || column > 2);
+      return isMasked ? NaN : 6 + 11 * random.normal() + lit;
+    });
+    const { ledger } = await reduce(
+      shotsOf([{ pixels }], big),
+      { average: mean() },
+      { corrections: [correct.commonMode({ ports })] },
+    );
+    expect(ledger.notes).toBeUndefined();
+    for (const { meanAdu } of commonModeLevels(ledger)["A"] ?? []) expect(Math.abs(meanAdu - 6)).toBeLessThan(1.5);
+  });
+
   it("takes the same off ports of an odd width, in the memory of the kernel and elsewhere", async () => {
     const [rowsHere, width] = [300, 15];
     const offsets = [12, -7, 3.5, 0];
