@@ -129,6 +129,7 @@ Seen with other programs on ordinary data; \`findings/\` of the source code has 
 | pyfive 1.3.0 | virtual datasets read as None; numbers with a bit offset (12-bit ADC values) are 16 times too large | h5py |
 | jsfive 0.4.2 (npm) | chunks that were never written are undefined instead of the fill value; virtual datasets too; a bit offset is not shifted | h5wasm |
 | xrayutilities 1.8.0 | \`Gridder1D\`: a bin without a point is 0; points on an edge go to even bins; outer bins of a fixed range are half as wide | \`numpy.histogram\` |
+| silx 3.1.3 | \`uncertainties\` of \`leastsq\` for a parameter between bounds depend on where on the axis the peak is, up to 30 times too small | the diagonal of the covariance |
 | tiff 7.1.3 (npm) | reads int16 as uint16: -1 is 65535 | geotiff |
 | ml-regression-simple-linear 3.0.1 (npm) | the slope against tag numbers is wrong by half | count tags from the first one |
 | ndarray-convolve 2.0.0 (npm) | \`correlate\` gives the convolution: its peak is no shift | reverse the second array first |
