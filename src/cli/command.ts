@@ -11,7 +11,7 @@ import type { Endpoint } from "../transport/endpoint.ts";
 import { saysSimulated } from "../transport/simulated.ts";
 import { withNames } from "../transport/wrappers/with-names.ts";
 import type { Io } from "./io.ts";
-import { keptSim } from "./kept-sim.ts";
+import { isRehearsal, keptSim } from "./kept-sim.ts";
 import { withExperimentFile } from "./missing-names.ts";
 import { NamesAtHand } from "./names-at-hand.ts";
 import { Progress } from "./progress.ts";
@@ -49,6 +49,8 @@ export interface Session {
   readonly zone: Zone;
   readonly io: Io;
   readonly signal: AbortSignal;
+  /** Between two questions whether something has changed, milliseconds; undefined: as the library has it. */
+  readonly pollMs: number | undefined;
   /** A time on the clock that the user wants to see, with its name. */
   time(date: Date): string;
   /** Whether nothing is real: the simulated facility answers, here or from a server. */
@@ -111,7 +113,7 @@ export function declare<O extends object, A extends readonly unknown[]>(
             schemes: { sim: keptSim(io) },
             retry: { onWait: (text) => io.err(`${text}\n`) },
           });
-    const opened = await session(facility, options, experiment, io);
+    const opened = await session(facility, { ...options, url }, experiment, io);
     names.bl = opened.bl;
     // The prompt of the shell says it itself.
     const isQuiet = options.json === true || name === "shell" || io.held !== undefined;
@@ -219,7 +221,7 @@ export const ANSWERED = "sacla.answered";
 
 async function session(
   facility: Facility,
-  options: CommonOptions,
+  options: CommonOptions & { readonly url: string },
   experiment: Experiment | undefined,
   io: Io,
 ): Promise<Session> {
@@ -235,6 +237,8 @@ async function session(
     zone: options.clock ?? "jst",
     io,
     signal,
+    // The time of a rehearsal passes by asking.
+    pollMs: isRehearsal(options.url) ? 1 : undefined,
     time: (date) => timeText(date, options.clock),
     isSimulated: async () => {
       simulated ??= await isSimulated(facility.endpoint, signal);

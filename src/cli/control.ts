@@ -36,14 +36,15 @@ export async function change<T>(
   work: (control: Control, experiment: Experiment | undefined) => Promise<T>,
 ): Promise<{ readonly done: true; readonly value: T } | { readonly done: false }> {
   if (options.dryRun === true) return { done: false };
-  const { io, facility, bl, experiment, person } = session;
+  const { io, facility, bl, experiment, person, pollMs } = session;
   if (options.yes !== true) {
     io.err(`${shown}\n`);
     if (io.confirm === undefined)
       throw new SaclaError("BAD_ARGUMENT", "Nobody can be asked here, so nothing was done; say --yes or --dry-run.");
     if (!(await io.confirm("Do it?"))) return { done: false };
   }
-  await using control = await facility.ec.control(bl, { name: person, reason: options.reason ?? what, experiment });
+  const reason = options.reason ?? what;
+  await using control = await facility.ec.control(bl, { name: person, reason, experiment, pollMs });
   return { done: true, value: await work(control, experiment) };
 }
 

@@ -17,6 +17,11 @@ export function keptSim(io: Pick<Io, "env" | "err">): OpenScheme {
   };
 }
 
+/** Whether an address is that of a rehearsal: its time passes when somebody waits for it or asks again. */
+export function isRehearsal(url: string): boolean {
+  return /^sim:.*[?&]clock=virtual/i.test(url);
+}
+
 /** The file of a `sim:` address; undefined where the environment names no folder for it. */
 export function simFile(io: Pick<Io, "env">, url: string): string | undefined {
   return fileOf(io, addressOf(url, url.replace(/^sim:/i, "")).options);

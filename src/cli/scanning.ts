@@ -316,6 +316,7 @@ async function runOn(
     ...rule,
     experiment,
     rateHz: options.rate,
+    pollMs: session.pollMs,
   });
   const { confirm } = session.io;
   const engine = new Engine(beamline, {

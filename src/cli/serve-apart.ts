@@ -29,11 +29,6 @@ interface ServedApart extends AsyncDisposable {
 /** Of requests that control something. */
 const CONTROL_BYTES = 65_536;
 
-/** Whether time is that of this computer, so that two processes can share it. */
-export function canBeApart(url: string): boolean {
-  return !/^sim:.*[?&]clock=virtual/i.test(url);
-}
-
 /**
  * The control of the source at an address. The devices of `sim:` are here, its shots in the process that reads.
  * @param requests - file of the requests to the accelerator; without it they are kept in memory

@@ -10,9 +10,10 @@ import type { Endpoint } from "../transport/index.ts";
 import { besideModule, startThread } from "../transport/threads.ts";
 import { type Io, untilStopped } from "./io.ts";
 import type { KaraboOptions } from "./karabo.ts";
+import { isRehearsal } from "./kept-sim.ts";
 import { connectLater, loadKarabo, loadMadoca, loadPage, loadServer } from "./load-server.ts";
 import { type PageFiles, pageOptions } from "./page-options.ts";
-import { canBeApart, controlOf, noData, serveApart } from "./serve-apart.ts";
+import { controlOf, noData, serveApart } from "./serve-apart.ts";
 
 /** What is to be served, as data that can be given to a thread. */
 export interface ServingTask extends KaraboOptions, PageFiles {
@@ -60,7 +61,7 @@ export async function serveUntilStopped(
   io: ServingIo,
   onReady: (addresses: readonly string[]) => void = () => {},
 ): Promise<void> {
-  if (!canBeApart(task.url)) {
+  if (isRehearsal(task.url)) {
     await serveHere(task, io, onReady);
     return;
   }
@@ -101,7 +102,7 @@ export async function serveHere(
   const tls = tlsFiles(options);
   const keys = options.keys === undefined ? undefined : Keys.open(options.keys);
   const logger = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, { write: (line) => io.err(line) });
-  const isApart = canBeApart(url);
+  const isApart = !isRehearsal(url);
   await using facility = isApart ? undefined : await connectLater(url);
   using folder = isApart ? socketFolder() : undefined;
   const control =

@@ -1,7 +1,7 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { Journal, TargetMap } from "../../../src/scan/index.ts";
 import { cli } from "../../support/fake-io.ts";
 import { nativeSource } from "../../support/native-sources.ts";
@@ -52,6 +52,19 @@ describe("sacla scan", () => {
     expect(String(result.files.get("a.jsonl")).trim().split("\n")).toHaveLength(5);
     const again = await cli(["resume", journal, "--yes"]);
     expect(again).toMatchObject({ code: 2, err: expect.stringContaining("nothing to resume") });
+  });
+
+  it("never waits on the clock of this computer in a rehearsal", async () => {
+    const timers = vi.spyOn(globalThis, "setTimeout");
+    try {
+      const args = ["scan", delay, "11990", "12010", "3", "--shots", "3", "--shutter", "bl3_shutter1", "--no-journal"];
+      expect(await cli([...args, "--yes", ...url])).toMatchObject({ code: 0 });
+      // Between two questions whether the axis is there, or new shots, a command waits 50 and 100 ms else.
+      expect(timers.mock.calls.filter(([, ms]) => ms === 50 || ms === 100)).toEqual([]);
+      expect(timers.mock.calls.filter(([, ms]) => ms === 1).length).toBeGreaterThan(3);
+    } finally {
+      timers.mockRestore();
+    }
   });
 
   it("does nothing in a dry run, without a yes, and outside the limits", async () => {
