@@ -9,27 +9,28 @@ const report = process.env["SACLA_TEST_REPORT"];
 const timeoutMs =
   1000 * Number(process.env["SACLA_TEST_TIMEOUT_S"] ?? (process.env["SACLA_TEST_FULL"] === "1" ? 900 : 300));
 
-// By default Vitest leaves one core out, which is half of two.
-const cores = availableParallelism();
+/**
+ * Many tests wait: for shots, for motions, for programs. So more files than there are cores run at once, and those that
+ * compute fill the gaps of those that wait. By default Vitest leaves one core out, which is half of two.
+ */
+const maxWorkers = availableParallelism() + 4;
 
-/** What takes longest begins first, so that nothing is waited for alone at the end. */
-class ProgramsFirst extends BaseSequencer {
+/** What waits longest begins first, and what ends soonest last, so that nothing is waited for alone at the end. */
+class LongestFirst extends BaseSequencer {
+  static readonly #projects = ["e2e", "integration", "contract", "proofs", "unit"];
+  /** Of their project the first, also where Vitest has not seen yet how long each takes. */
+  static readonly #files = /\/(requests-kill|hostile-scans|align-split-delay)\.test\.ts$/;
+
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const isProgram = ({ project }: TestSpecification): number => Number(project.name === "e2e");
-    return (await super.sort(files)).toSorted((a, b) => isProgram(b) - isProgram(a));
+    const rank = ({ project, moduleId }: TestSpecification): number =>
+      2 * LongestFirst.#projects.indexOf(project.name) - Number(LongestFirst.#files.test(moduleId));
+    return (await super.sort(files)).toSorted((a, b) => rank(a) - rank(b));
   }
 }
 
-/** Tests that compute. Files share their modules: to load them for each takes longer than most files take. */
-function computing(name: string): TestProjectConfiguration {
-  const include = [`test/${name}/**/*.test.ts`];
-  return { extends: true, test: { name, include, isolate: false, maxWorkers: cores } };
-}
-
-/** Tests that mostly wait: for shots, for motions, for programs. So more than there are cores run at once. */
-function waiting(name: string, isolate: boolean): TestProjectConfiguration {
-  const include = [`test/${name}/**/*.test.ts`];
-  return { extends: true, test: { name, include, isolate, maxWorkers: 2 * cores, sequence: { groupOrder: 1 } } };
+/** Files share their modules: to load them takes longer than most files take. */
+function project(name: string, isolate = false): TestProjectConfiguration {
+  return { extends: true, test: { name, include: [`test/${name}/**/*.test.ts`], isolate, maxWorkers } };
 }
 
 export default defineConfig({
@@ -40,17 +41,11 @@ export default defineConfig({
     testTimeout: timeoutMs,
     hookTimeout: timeoutMs,
     reporters: report === undefined ? ["default"] : ["default", ["json", { outputFile: report }]],
-    sequence: { sequencer: ProgramsFirst },
+    sequence: { sequencer: LongestFirst },
     server: { deps: { external: [nativeFiles] } },
     setupFiles: ["test/support/setup.ts"],
     // Else each project makes JavaScript of the same sources again.
     experimental: { fsModuleCache: true },
-    projects: [
-      computing("unit"),
-      computing("proofs"),
-      waiting("integration", false),
-      waiting("contract", false),
-      waiting("e2e", true),
-    ],
+    projects: [project("unit"), project("proofs"), project("integration"), project("contract"), project("e2e", true)],
   },
 });
