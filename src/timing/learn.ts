@@ -1,6 +1,15 @@
 import { SaclaError } from "../core/errors.ts";
 import { median } from "../core/median.ts";
-import { commonPatterns, type Fringe, findFringes, fringes, orthonormal, removeBasis, slopes } from "./drift.ts";
+import {
+  commonPatterns,
+  type Fringe,
+  findFringes,
+  fringes,
+  orthonormal,
+  refineFringes,
+  removeBasis,
+  slopes,
+} from "./drift.ts";
 import type { EdgeModel, ProfileFit } from "./edge-model.ts";
 import { EdgeFitter } from "./fit.ts";
 import { type Profile, type Profiler, stripProfile } from "./profile.ts";
@@ -224,8 +233,8 @@ class Learner {
     // come from the edge, whose shape is never quite that of the model.
     const bins = root.length;
     const clear = known ?? findFringes(left, root, slope, { known: [], longest: bins, least: 0 });
-    const found =
-      others.length === 0 ? clear : findFringes(others, root, slope, { known: clear, longest: bins / 4, least: PLAIN });
+    const refined = others.length === 0 ? clear : refineFringes([...left, ...others], root, slope, clear);
+    const found = findFringes(others, root, slope, { known: refined, longest: bins / 4, least: PLAIN });
     const drift = orthonormal([...slopes(root), ...fringes(root, found)]);
     const basis = known === undefined ? orthonormal([...drift, ...commonPatterns(left, drift)]) : drift;
     const model = { shape, root, basis, excess: { step: 1, position: 1 }, widthScatter: Infinity };

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { Random } from "../../../src/core/random.ts";
-import { findFringes } from "../../../src/timing/drift.ts";
+import { findFringes, refineFringes } from "../../../src/timing/drift.ts";
 
 it("takes a fringe whose period changes along the picture for one fringe", () => {
   const random = new Random(3);
@@ -19,4 +19,17 @@ it("takes a fringe whose period changes along the picture for one fringe", () =>
   expect(even?.chirp).toBeCloseTo(0, 1);
   expect(uneven?.frequency).toBeCloseTo(0.1, 3);
   expect(uneven?.chirp).toBeCloseTo(0.9, 1);
+});
+
+it("settles in many shots the period of a fringe that was found in three", () => {
+  const random = new Random(4);
+  const root = new Float64Array(512).fill(1);
+  const residuals = Array.from({ length: 60 }, () => {
+    const phase = 7 * random.uniform();
+    return root.map((_, x) => 3 * Math.sin(2 * Math.PI * 0.0235 * x + phase) + random.normal());
+  });
+  const roughly = [{ frequency: 0.0235 * 1.004, chirp: 0.1 }];
+  const [fringe] = refineFringes(residuals, root, [], roughly);
+  expect(Math.abs((fringe?.frequency ?? NaN) - 0.0235)).toBeLessThan(1e-5);
+  expect(Math.abs(fringe?.chirp ?? NaN)).toBeLessThan(0.01);
 });
