@@ -1,9 +1,10 @@
-import type { NdArray } from "ndarray";
+import ndarray, { type NdArray } from "ndarray";
 import { asFinite, asText, badArgument } from "../../core/guards.ts";
 import { any, finite, optional, resolveOptions } from "../../core/options.ts";
 import { defineReducer, type Reducer } from "../reducer.ts";
 import { byClass } from "../reducers/by-class.ts";
 import { type DropletOptions, type Droplets, droplets } from "../reducers/droplets.ts";
+import { type NoiseVariance, noiseOf } from "../reducers/read-noise.ts";
 
 /** Shots with light of one known photon energy: from the monochromator, scattered elastically by the sample. */
 export interface CalibrationShots {
@@ -18,8 +19,8 @@ export interface EmissionMapsOptions extends DropletOptions {
 
 /** Photons found in shots of one kind. */
 export interface EmissionMap {
-  /** Photons in each pixel over all shots, shape [rows, columns]. */
-  readonly photons: NdArray<Uint32Array>;
+  /** Photons in each pixel over all shots, shape [rows, columns]; NaN where `noiseAdu` is. */
+  readonly photons: NdArray<Float64Array>;
   /** Photons in each shot. */
   readonly perShot: Float64Array;
   readonly tags: Uint32Array;
@@ -42,7 +43,8 @@ export interface EmissionMaps {
  * shots. Photons are found as {@link droplets}, whose number stays right where they lie close. All in one pass; parts
  * merge. The tags of the calibration are not part of the reducer's name and must be the same in all parts.
  *
- * Images must be dark-subtracted. Memory: that of {@link droplets} for each energy and the sample.
+ * Images must be dark-subtracted. Dead pixels, which are NaN in the dark that `noiseAdu` is, are NaN in all maps, so
+ * that curve and spectrum leave them out. Memory: that of {@link droplets} for each energy and the sample.
  *
  * @throws BAD_ARGUMENT when an energy comes twice, or a tag has two
  * @example
@@ -74,22 +76,25 @@ export function emissionMaps(options: EmissionMapsOptions): Reducer<EmissionMaps
     [SAMPLE, ...energies.map(String)],
     (tag) => energyOf.get(tag) ?? SAMPLE,
   );
-  const mapOf = (found: Droplets | undefined): EmissionMap => {
-    if (found === undefined) throw badArgument("state", "without its class", "made by emissionMaps");
-    const { photons, perShot, tags, spectrum } = found;
-    return { photons, perShot, tags, gainDeviation: deviation(spectrum) };
-  };
   return defineReducer({
     ...inner,
     name: `emissionMaps(${inner.name})`,
     result: (state, frame, dark) => {
       const { classes } = inner.result(state, frame, dark);
+      const noise = options.noiseAdu === undefined ? undefined : noiseOf(options.noiseAdu, frame);
       return {
-        calibration: energies.map((energyEv) => ({ energyEv, ...mapOf(classes[String(energyEv)]) })),
-        sample: mapOf(classes[SAMPLE]),
+        calibration: energies.map((energyEv) => ({ energyEv, ...mapOf(classes[String(energyEv)], noise) })),
+        sample: mapOf(classes[SAMPLE], noise),
       };
     },
   });
+}
+
+function mapOf(found: Droplets | undefined, noise: NoiseVariance | undefined): EmissionMap {
+  if (found === undefined) throw badArgument("state", "without its class", "made by emissionMaps");
+  const { photons, perShot, tags, spectrum } = found;
+  const counted = Float64Array.from(photons.data, (n, i) => (Number.isNaN(noise?.ofPixel(i)) ? NaN : n));
+  return { photons: ndarray(counted, photons.shape), perShot, tags, gainDeviation: deviation(spectrum) };
 }
 
 const SAMPLE = "sample";

@@ -1,7 +1,15 @@
 import ndarray from "ndarray";
 import { expect, it } from "vitest";
 import { Random } from "../../../src/core/random.ts";
-import { emissionPixelAt, emissionSpectrum } from "../../../src/reduce/index.ts";
+import {
+  createStack,
+  darkAverage,
+  emissionMaps,
+  emissionPixelAt,
+  emissionSpectrum,
+  reduce,
+  shotsFrom,
+} from "../../../src/reduce/index.ts";
 
 const [rows, columns] = [64, 256];
 const curve = {
@@ -63,4 +71,22 @@ it("outliers are counted among the pixels that would have been used", () => {
   expect(emissionSpectrum(image, curve, { mask: ndarray(use, [rows, columns]) }).outliers).toBe(20);
   expect(emissionSpectrum(image, curve, { across: [24, 64] }).outliers).toBe(20);
   expect(emissionSpectrum(image, curve, { across: [40, 64] }).outliers).toBe(0);
+});
+
+it("maps and spectrum leave out dead pixels: they do not count as pixels without photons", async () => {
+  const random = new Random(6);
+  const shots = (photons: number) => {
+    const stack = createStack([3, rows, columns], "float32");
+    for (let i = 0; i < stack.data.length; i++)
+      stack.data[i] = i % columns === 150 ? NaN : 100 + 5 * random.normal() + (i % 97 < photons ? 150 : 0);
+    return shotsFrom({ sensor: stack });
+  };
+  const dark = await darkAverage(shots(0));
+  const { maps } = await reduce(shots(1), { maps: emissionMaps({ aduPerPhoton: 150, noiseAdu: dark }) }, { dark });
+  const photons = maps["sensor"]?.sample.photons;
+  if (photons === undefined) throw new Error("no map");
+  expect(photons.data.filter(Number.isNaN)).toHaveLength(rows);
+  const all = emissionSpectrum(ndarray(new Float64Array(rows * columns), [rows, columns]), curve);
+  const pixels = (spectrum: typeof all): number => spectrum.pixels.reduce((sum, n) => sum + n, 0);
+  expect(pixels(all) - pixels(emissionSpectrum(photons, curve))).toBe(rows);
 });
