@@ -1,4 +1,4 @@
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { badArgument } from "../core/guards.ts";
 import { shellWord } from "../core/shell-word.ts";
 import { type Converted, type FileFormat, PEAK_LIST, type ResolvedRequest } from "../hdf5/index.ts";
@@ -39,15 +39,14 @@ export function nextCommands(
       `dials.stills_process ${file}`,
     ];
   const geom = join(dirname(path), basename(geomPath ?? ""));
+  // A list of less than 8 bytes, such as "a.nxs", is refused by indexamajig 0.12 as a file that cannot be opened.
+  const listing = `echo ${shellWord(resolve(path))} > ${list}`;
   const [source, stream] = [`-g ${shellWord(geom)} -i ${list}`, shellWord(`${stem}.stream`)];
   if (provenance.request.format === "cxi")
-    return [`echo ${file} > ${list}`, `indexamajig ${source} -o ${stream} -j 4 --peaks=cxi --hdf5-peaks=${PEAK_LIST}`];
+    return [listing, `indexamajig ${source} -o ${stream} -j 4 --peaks=cxi --hdf5-peaks=${PEAK_LIST}`];
   // A peak of two photons in its highest pixel.
   const threshold = 2 * (provenance.constants.photons?.unitsPerPhoton ?? 1);
-  return [
-    `echo ${file} > ${list}`,
-    `indexamajig ${source} -o ${stream} -j 4 --peaks=peakfinder8 --threshold=${threshold} --min-snr=5`,
-  ];
+  return [listing, `indexamajig ${source} -o ${stream} -j 4 --peaks=peakfinder8 --threshold=${threshold} --min-snr=5`];
 }
 
 /** Warnings about readers of a format, a line each. */

@@ -236,7 +236,7 @@ print(json.dumps([type(i).__name__, i.get_num_images(), len(d), round(12398.4198
     expect(formatFor(undefined, undefined, false)).toBeUndefined();
     const written = await write("next.cxi");
     expect(nextCommands("crystfel", { ...written, path: "next.cxi" })).toEqual([
-      "echo next.cxi > next.lst",
+      `echo ${join(process.cwd(), "next.cxi")} > next.lst`,
       "indexamajig -g next.geom -i next.lst -o next.stream -j 4 --peaks=cxi --hdf5-peaks=/entry_1/result_1",
     ]);
   });
