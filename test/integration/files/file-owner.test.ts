@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { appendFileSync, copyFileSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, it } from "vitest";
 import { FileOwner } from "../../../src/files/index.ts";
@@ -121,22 +122,21 @@ describe("a file that one process at a time may have", () => {
     for (let i = 0; i < files; i += 2) writeFileSync(join(folder, `${i}.owner`), dead);
     const program = await bundled(fileURLToPath(new URL("../../support/claim-files.ts", import.meta.url)));
     const children: ChildProcess[] = [];
-    const answer = async (at: number): Promise<string[]> => {
-      const args = [program, folder, String(files), String(at), "20"];
-      const child = spawn(process.execPath, args, {
+    const started = () => {
+      const child = spawn(process.execPath, [program, folder, String(files), "20"], {
         stdio: ["pipe", "pipe", "inherit"],
       });
       children.push(child);
-      let out = "";
-      for await (const chunk of child.stdout) {
-        out += String(chunk);
-        if (out.endsWith("\n")) break;
-      }
-      return JSON.parse(out) as string[];
+      const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
+      return { child, line: async () => String((await lines.next()).value) };
     };
     try {
-      const at = Date.now() + 4000;
-      const results = await Promise.all(Array.from({ length: processes }, () => answer(at)));
+      const all = Array.from({ length: processes }, started);
+      for (const { line } of all) expect(await line()).toBe("ready");
+      // They look at the clock all the time from then on.
+      const at = Date.now() + 50;
+      for (const { child } of all) child.stdin.write(String(at));
+      const results = await Promise.all(all.map(async ({ line }) => JSON.parse(await line()) as string[]));
       for (let i = 0; i < files; i++) {
         const of = results.map((result) => result[i]).sort();
         expect([i, of]).toEqual([i, ["FILE_IN_USE", "FILE_IN_USE", "FILE_IN_USE", "mine"]]);
