@@ -61,21 +61,27 @@ export class GaussianProcess {
     const covariance = this.#covariance(place);
     const mean = this.#mean(covariance);
     solveLower(factor, covariance, covariance.length);
-    const known = covariance.reduce((sum, value) => sum + value * value, 0);
+    let known = 0;
+    for (const value of covariance) known += value * value;
     return { mean, deviation: Math.sqrt(Math.max(0, variance - known)) };
   }
 
   /** With each point. */
   #covariance(place: readonly number[]): Float64Array {
     const { length, variance } = this.#fitted;
-    const of = (point: readonly number[]): number =>
-      variance * Math.exp(squaredDistance(place, point) / (-2 * length * length));
-    return Float64Array.from(this.#points, of);
+    const points = this.#points;
+    // Asked thousands of times a step: with Float64Array.from the mean takes five times as long.
+    const covariance = new Float64Array(points.length);
+    for (let i = 0; i < points.length; i++)
+      covariance[i] = variance * Math.exp(squaredDistance(place, points[i] ?? []) / (-2 * length * length));
+    return covariance;
   }
 
   #mean(covariance: Float64Array): number {
     const { offset, weights } = this.#fitted;
-    return covariance.reduce((sum, value, i) => sum + value * (weights[i] ?? 0), offset);
+    let sum = offset;
+    for (let i = 0; i < covariance.length; i++) sum += (covariance[i] ?? 0) * (weights[i] ?? 0);
+    return sum;
   }
 }
 
