@@ -265,6 +265,7 @@ function calibrationText({
   reducedChiSquare,
   coefficients,
   halfEv,
+  lineScatterPx,
 }: EmissionCalibration): string {
   const [, slope = NaN] = coefficients;
   const rows = lines.map((line) => [
@@ -274,9 +275,16 @@ function calibrationText({
     `${line.offPx.toFixed(3)} ± ${line.offErrorPx.toFixed(3)}`,
   ]);
   const scatter = Number.isFinite(reducedChiSquare) ? `, χ² per degree of freedom ${reducedChiSquare.toFixed(2)}` : "";
+  const moved =
+    lineScatterPx > 0
+      ? [`its lines moved by ${lineScatterPx.toFixed(2)} px rms from energy to energy: errors of the scale hold it`]
+      : [];
+  const straight = lines.length === 2 ? ["a straight scale of two energies: errors do not hold how far it bends"] : [];
   return [
     textTable(["calibration, eV", "photons", "rms, eV", "off the curve, px"], rows),
     `${(halfEv / slope).toFixed(4)} eV per pixel along the ${axis}, lines ${blurRmsEv.toFixed(3)} eV rms${scatter}`,
+    ...moved,
+    ...straight,
   ].join("\n");
 }
 

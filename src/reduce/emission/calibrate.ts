@@ -39,6 +39,12 @@ export interface EmissionCalibration extends EmissionCurve {
    * photons explain, by chance once in 1000 calibrations.
    */
   readonly errorScale: number;
+  /**
+   * Rms by which lines as a whole lie off the curve, in pixels, beyond what their photons explain: beam, sample or
+   * monochromator moved from one energy to the next. The covariance holds it. 0 where that is chance, and where the
+   * energies are too few to tell.
+   */
+  readonly lineScatterPx: number;
 }
 
 /** The term by which the tilt changes with the energy, and from how many standard errors on it is kept. */
@@ -279,20 +285,39 @@ class CurveFit {
     }
     const freedom = cells - this.#terms.length;
     const reducedChiSquare = freedom > 0 ? chiSquare / freedom : NaN;
-    const isExcess = freedom > 0 && fProbability(reducedChiSquare, freedom, Infinity) < CHANCE_OF_SCATTER;
-    const errorScale = isExcess ? Math.sqrt(reducedChiSquare) : 1;
-    const full = Array.from({ length: TERMS }, (_, k) =>
-      Array.from(
-        { length: TERMS },
-        (__, m) => (covariance[this.#terms.indexOf(k)]?.[this.#terms.indexOf(m)] ?? 0) * errorScale ** 2,
-      ),
-    );
     const lines = this.#lines.map((line, k) => this.#lineResult(line, this.#scores[k] ?? []));
+    const { lineScatterPx, ofLines, ofEnergy } = scatterOfLines(lines, this.#terms);
+    // What lines have as a whole does not count again as scatter of their blocks.
+    const errorScale =
+      lineScatterPx > 0 ? scaleOf(chiSquare - ofLines, freedom - ofEnergy) : scaleOf(chiSquare, freedom);
+    const moved = this.#lines.map((line, k) => this.#moves(line, this.#scores[k] ?? [], covariance));
+    const full = Array.from({ length: TERMS }, (_, k) =>
+      Array.from({ length: TERMS }, (__, m) => {
+        const [i, j] = [this.#terms.indexOf(k), this.#terms.indexOf(m)];
+        const byLines = moved.reduce((sum, by) => sum + (by[i] ?? 0) * (by[j] ?? 0), 0);
+        return (covariance[i]?.[j] ?? 0) * errorScale ** 2 + byLines * lineScatterPx ** 2;
+      }),
+    );
     const photons = lines.reduce((sum, line) => sum + line.photons, 0);
     const blurRmsEv = Math.sqrt(lines.reduce((sum, line) => sum + line.photons * line.rmsEv ** 2, 0) / photons);
     const { axis, rows, columns, middleEv, halfEv, middlePx, halfPx, coefficients } = this.#curve;
     const curve = { axis, rows, columns, middleEv, halfEv, middlePx, halfPx, coefficients };
-    return { ...curve, covariance: full, lines, blurRmsEv, reducedChiSquare, errorScale };
+    return { ...curve, covariance: full, lines, blurRmsEv, reducedChiSquare, errorScale, lineScatterPx };
+  }
+
+  /** How each coefficient changes when a line as a whole moves by a pixel. */
+  #moves(
+    { energyEv, map: { across } }: Line,
+    blocks: readonly BlockScore[],
+    covariance: readonly (readonly number[])[],
+  ): number[] {
+    const pull = new Array<number>(this.#terms.length).fill(0);
+    for (const [block, { shiftInformation }] of blocks.entries()) {
+      const [first, end] = blockRange(block, across);
+      const all = termsAt(this.#curve, energyEv, (first + end - 1) / 2);
+      for (const [k, term] of this.#terms.entries()) pull[k] = (pull[k] ?? 0) + shiftInformation * (all[term] ?? 0);
+    }
+    return covariance.map((row) => dot(row, pull));
   }
 
   #lineResult({ energyEv, width }: Line, blocks: readonly BlockScore[]): CalibrationLine {
@@ -306,6 +331,31 @@ class CurveFit {
       offErrorPx: 1 / Math.sqrt(information),
     };
   }
+}
+
+/** By how much errors grow where the scatter is more than chance. */
+function scaleOf(chiSquare: number, freedom: number): number {
+  return isScatter(chiSquare, freedom) ? Math.sqrt(chiSquare / freedom) : 1;
+}
+
+function isScatter(chiSquare: number, freedom: number): boolean {
+  return freedom > 0 && fProbability(chiSquare / freedom, freedom, Infinity) < CHANCE_OF_SCATTER;
+}
+
+/** The terms in which only the energy counts. */
+const OF_ENERGY = 3;
+
+/** Scatter of whole lines about the curve, with their χ² and its degrees of freedom. */
+function scatterOfLines(
+  lines: readonly CalibrationLine[],
+  terms: readonly number[],
+): { readonly lineScatterPx: number; readonly ofLines: number; readonly ofEnergy: number } {
+  const ofEnergy = lines.length - terms.filter((k) => k < OF_ENERGY).length;
+  const ofLines = lines.reduce((sum, { offPx, offErrorPx }) => sum + (offPx / offErrorPx) ** 2, 0);
+  if (!isScatter(ofLines, ofEnergy)) return { lineScatterPx: 0, ofLines, ofEnergy };
+  const square = lines.reduce((sum, { offPx }) => sum + offPx ** 2, 0) / ofEnergy;
+  const ofPhotons = lines.reduce((sum, { offErrorPx }) => sum + offErrorPx ** 2, 0) / lines.length;
+  return { lineScatterPx: Math.sqrt(Math.max(0, square - ofPhotons)), ofLines, ofEnergy };
 }
 
 /**

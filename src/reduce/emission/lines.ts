@@ -9,7 +9,7 @@ import { type FittedLines, fitLines, type LineStart, startLine } from "./voigt-l
 export interface EmissionLinesOptions {
   /**
    * How many lines there are, or about where each is, eV.
-   * @default as many as are significant, at most 3
+   * @default as many as are significant, at most 5
    */
   readonly lines?: number | readonly number[] | undefined;
   /**
@@ -50,7 +50,7 @@ export interface EmissionLines {
   readonly errorScale: number;
 }
 
-const MOST_LINES = 3;
+const MOST_LINES = 5;
 /** By how much 2 ln L must grow for one more line: three parameters, at any place and width. */
 const SIGNIFICANT = 30;
 /** The same for a line that somebody knows to be there. */
