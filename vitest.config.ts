@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import { defineConfig, type TestProjectConfiguration } from "vitest/config";
-import { BaseSequencer, type TestSpecification } from "vitest/node";
+import { BaseSequencer, type InlineConfig, type TestSpecification } from "vitest/node";
 import { nativeFiles, nativeSources } from "./test/support/native-sources.ts";
 
 /** Where CI wants a report for machines besides the one for people. */
@@ -29,9 +29,11 @@ class LongestFirst extends BaseSequencer {
 }
 
 /** Files share their modules: to load them takes longer than most files take. */
-function project(name: string, isolate = false): TestProjectConfiguration {
-  return { extends: true, test: { name, include: [`test/${name}/**/*.test.ts`], isolate, maxWorkers } };
+function project(name: string, rest: InlineConfig = { isolate: false }): TestProjectConfiguration {
+  return { extends: true, test: { name, include: [`test/${name}/**/*.test.ts`], maxWorkers, ...rest } };
 }
+
+const programs: InlineConfig = { isolate: true, globalSetup: "test/support/bundle-first.ts" };
 
 export default defineConfig({
   plugins: [nativeSources()],
@@ -46,6 +48,12 @@ export default defineConfig({
     setupFiles: ["test/support/setup.ts"],
     // Else each project makes JavaScript of the same sources again.
     experimental: { fsModuleCache: true },
-    projects: [project("unit"), project("proofs"), project("integration"), project("contract"), project("e2e", true)],
+    projects: [
+      project("unit"),
+      project("proofs"),
+      project("integration"),
+      project("contract"),
+      project("e2e", programs),
+    ],
   },
 });
