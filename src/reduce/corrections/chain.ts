@@ -47,11 +47,14 @@ export class CorrectionChain {
     const level = this.#passes[0]?.level?.(frame);
     const steps = this.#passes.slice(level === undefined ? 0 : 1).flatMap((pass) => pass.sensor?.(frame) ?? []);
     const isPixelwise = this.isSteady && this.#passes.every(({ sensor, pixelwise }) => !sensor || pixelwise === true);
-    let corrected: Float32Array | undefined;
-    const image = (pixels: Pixels): Float32Array => {
-      corrected ??= imageInPlace(frame.rows * frame.columns, this.#passes.length);
-      correctInto(correction, pixels, corrected);
-      return corrected;
+    let memory: Float32Array | undefined;
+    const ownMemory = (): Float32Array => {
+      memory ??= imageInPlace(frame.rows * frame.columns, this.#passes.length);
+      return memory;
+    };
+    const image = (pixels: Pixels, out = ownMemory()): Float32Array => {
+      correctInto(correction, pixels, out);
+      return out;
     };
     const correction: SensorCorrection = { level, steps, isPixelwise, image };
     return correction;

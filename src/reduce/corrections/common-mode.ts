@@ -207,9 +207,10 @@ class PortLevels {
   /** Gives the levels taken off, NaN for the ports left as they are. */
   subtract(pixels: Float32Array): Float64Array {
     const memory = this.#memoryFor(pixels);
-    const { kernel, image, isCopy, levels } = memory;
+    const { kernel, isCopy, levels } = memory;
+    const image = isCopy ? memory.image : pixels;
     if (isCopy) image.set(pixels);
-    this.#count(memory);
+    this.#count(memory, image);
     const found = zeroPeaks({ histograms: this.#histograms(memory), blocks: memory.light });
     for (const [port, { level, error, unsure }] of found.entries()) {
       // Taken off in single precision.
@@ -225,7 +226,7 @@ class PortLevels {
   /** Memory that has the image itself where the kernel can work on it, room for a copy of it elsewhere. */
   #memoryFor(pixels: Float32Array): PortMemory {
     const known = this.#memory;
-    if (known !== undefined && (known.image === pixels || known.isCopy)) return known;
+    if (known !== undefined && (known.isCopy || known.image.buffer === pixels.buffer)) return known;
     const [ports, each] = [this.#ports, this.#each];
     // Of each stripe two sums, and of each of its pixels the bin.
     const room = this.#parts * (32 * ports + 4 * (this.#width / this.#parts + 3));
@@ -247,7 +248,7 @@ class PortLevels {
   }
 
   /** Histograms of the ports; sums, means and products of their blocks. */
-  #count({ kernel, image, counts, room, light }: PortMemory): void {
+  #count({ kernel, counts, room, light }: PortMemory, image: Float32Array): void {
     counts.fill(0);
     const [rows, unit, stripes] = [this.#rows, this.#unit, this.#ports * this.#parts];
     const [parts, blocks, each] = [this.#parts, this.#blocks, this.#each];

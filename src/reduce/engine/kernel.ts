@@ -100,6 +100,8 @@ interface SensorStatistics extends AccumulatorSpec {
   readonly type: PixelType;
   /** Done to each piece of the images before it is counted, as float32. @default nothing */
   readonly correct?: SensorCorrection | undefined;
+  /** Done to each image before it comes, in the memory of {@link SensorKernel.next}. @default nothing */
+  readonly before?: SensorCorrection | undefined;
 }
 
 /** Bytes of the slices of images that {@link GROUP} images are copied into. */
@@ -117,6 +119,7 @@ export class SensorKernel implements BatchStatistics {
   readonly #pixels: number;
   readonly #type: PixelType;
   readonly #correct: SensorCorrection | undefined;
+  readonly #before: SensorCorrection | undefined;
   /** Of whole numbers that fit 16 bits, in whichever type they come: they are counted several times as fast. */
   readonly #whole: AccumulatorSet;
   /** Of all others; undefined for images that have none. */
@@ -136,6 +139,8 @@ export class SensorKernel implements BatchStatistics {
   /** The same of images with fractions, fewer of them because they take twice the memory. */
   #waitingReal: Float32Array = new Float32Array();
   #waitsReal = 0;
+  /** Each of them, for corrections that are done in there. */
+  #places: readonly Float32Array[] = [];
   readonly #realGroup: number;
   readonly #waitingTags: number[] = [];
   #tags: number[] = [];
@@ -143,11 +148,12 @@ export class SensorKernel implements BatchStatistics {
 
   /** @param waits - images with fractions wait for others, too */
   constructor(spec: SensorStatistics, waits: boolean) {
-    const { pixels, type, statistics, correct } = spec;
+    const { pixels, type, statistics, correct, before } = spec;
     this.#most = Math.min(MOST_IMAGES, ...statistics.filter(isOwn).map((own) => own.mostImages ?? Infinity));
     this.#pixels = pixels;
     this.#type = type;
     this.#correct = correct;
+    this.#before = before;
     this.#whole = new AccumulatorSet({ ...spec, statistics: correct === undefined ? statistics : [] }, "uint16", true);
     const shared = statistics.filter((statistic) => !isOwn(statistic));
     const countsReal = (type === "float32" || correct !== undefined) && shared.length > 0;
@@ -159,13 +165,13 @@ export class SensorKernel implements BatchStatistics {
   get bytes(): number {
     const allocations = [...this.#whole.allocations, ...(this.#any?.allocations ?? [])];
     const waiting = [GROUP * this.#pixels * 2, this.#realGroup * this.#pixels * 4];
-    const maps = this.#correct === undefined ? [] : [2 * TILE, ...this.#maps];
+    const maps = (this.#correct ?? this.#before) === undefined ? [] : [2 * TILE, ...this.#maps];
     return Arena.bytesFor([tileBytes(this.#tileType), ...waiting, ...allocations, ...maps]);
   }
 
   /** Bytes of the numbers of each pixel that a correction may need, one map for each of its steps. */
   get #maps(): readonly number[] {
-    const { level, steps = [] } = this.#correct ?? {};
+    const { level, steps = [] } = this.#correct ?? this.#before ?? {};
     return [...(level === undefined ? [] : [level]), ...steps].map(() => 8 * this.#pixels);
   }
 
@@ -184,11 +190,12 @@ export class SensorKernel implements BatchStatistics {
     this.#waitingReal = arena.float32(this.#realGroup * this.#pixels, false);
     this.#whole.allocate(kernel, arena);
     this.#any?.allocate(kernel, arena);
+    if (this.#before !== undefined) {
+      this.#places = images(this.#waitingReal, this.#realGroup, this.#pixels, this.#pixels);
+      letKernelWorkOn(this.#places, arena);
+    }
     if (this.#correct === undefined) return;
-    const pieces = (length: number): Float32Array[] =>
-      Array.from({ length: GROUP }, (_, k) => {
-        return new Float32Array(arena.memory.buffer, this.#scratch.byteOffset + 4 * TILE * k, length);
-      });
+    const pieces = (length: number): Float32Array[] => images(this.#scratch, GROUP, TILE, length);
     this.#corrected = [pieces(TILE), pieces(this.#pixels % TILE)];
     letKernelWorkOn(this.#corrected.flat(), arena);
   }
@@ -198,6 +205,11 @@ export class SensorKernel implements BatchStatistics {
     const piece = this.#pieceOf(0, Math.min(TILE, this.#pixels));
     if (this.#correct !== undefined) correctInto(this.#correct, image.subarray(0, piece.length), piece);
     return piece;
+  }
+
+  /** Where an image with fractions is best made that comes next: it waits there. Undefined when none waits. */
+  get next(): Float32Array | undefined {
+    return this.#places[this.#waitsReal];
   }
 
   /** Lets what reducers count themselves go straight into their states; to be called once, after `allocate`. */
@@ -315,7 +327,9 @@ export class SensorKernel implements BatchStatistics {
   }
 
   #wait(image: Pixels): void {
-    this.#waitingReal.set(image, this.#waitsReal * this.#pixels);
+    const place = this.#waitsReal * this.#pixels;
+    const isThere = image.buffer === this.#buffer && image.byteOffset === this.#waitingReal.byteOffset + 4 * place;
+    if (!isThere) this.#waitingReal.set(image, place);
     if (++this.#waitsReal === this.#realGroup) this.finish();
   }
 
@@ -378,4 +392,11 @@ export class SensorKernel implements BatchStatistics {
     const [tiles, last] = this.#corrected;
     return (length === TILE ? tiles : last)[k] ?? new Float32Array(length);
   }
+}
+
+/** The first pixels of float32 images that lie one behind the other. */
+function images(memory: Pixels, number: number, stride: number, length: number): Float32Array[] {
+  return Array.from({ length: number }, (_, k) => {
+    return new Float32Array(memory.buffer, memory.byteOffset + 4 * stride * k, length);
+  });
 }

@@ -19,7 +19,7 @@ const MOST_CLASSES = 8;
 /**
  * The kernel for images like these, not yet in memory; undefined when it can do nothing for the reducers.
  * @param waits - see {@link SensorKernel}
- * @param correct - what the kernel itself does to the images first
+ * @param correct - what is done to the images first: by the kernel itself, or before they come
  */
 export function kernelFor(
   reducers: readonly Reducer<unknown>[],
@@ -27,12 +27,12 @@ export function kernelFor(
   type: PixelType,
   dark: Float64Array | undefined,
   waits: boolean,
-  correct?: SensorCorrection,
+  { itself, before }: { itself?: SensorCorrection | undefined; before?: SensorCorrection | undefined } = {},
 ): SensorKernel | undefined {
-  const statistics = statisticsOf(reducers, frame, correct === undefined ? type : "float32", dark);
-  return statistics.length === 0
-    ? undefined
-    : new SensorKernel({ pixels: frame.rows * frame.columns, type, statistics, dark, frame, correct }, waits);
+  const statistics = statisticsOf(reducers, frame, itself === undefined ? type : "float32", dark);
+  if (statistics.length === 0) return undefined;
+  const pixels = frame.rows * frame.columns;
+  return new SensorKernel({ pixels, type, statistics, dark, frame, correct: itself, before }, waits);
 }
 
 /** Bytes of the kernels of all classes of shots, at most. */
@@ -132,7 +132,8 @@ export class SensorFeed {
     // Where no reducer needs whole images, the kernel corrects piece by piece what it counts.
     const inPieces = correct?.isPixelwise === true && counted.length === reducers.length ? correct : undefined;
     const type = inPieces === undefined ? this.#type : frame.type;
-    const kernel = mayCount ? kernelFor(counted, frame, type, dark, waits, inPieces) : undefined;
+    const corrections = inPieces === undefined ? { before: correct } : { itself: inPieces };
+    const kernel = mayCount ? kernelFor(counted, frame, type, dark, waits, corrections) : undefined;
     this.#kernel =
       kernel !== undefined && (hasAllocated(kernel, arena) || hasAllocated(kernel, undefined)) ? kernel : undefined;
     this.#kernel?.bind(this.#counted);
@@ -147,7 +148,7 @@ export class SensorFeed {
     if (this.#kernel?.corrects === true && pixelTypeOf(stored) === this.#frame.type) {
       this.#checkStored(stored, this.#kernel, shot);
       this.#accumulate(this.#kernel, stored, 0, [shot]);
-    } else this.#enter(this.#correct?.image(stored) ?? stored, shot);
+    } else this.#enter(this.#corrected(stored) ?? stored, shot);
   }
 
   /**
@@ -162,7 +163,7 @@ export class SensorFeed {
       this.#accumulate(this.#kernel, data, first, shots);
     } else if (this.#correct !== undefined || this.#type === "float32") {
       if (this.#correct === undefined) for (const [k, shot] of shots.entries()) this.#check(imageOf(k), shot);
-      for (const [k, shot] of shots.entries()) this.#enter(this.#correct?.image(imageOf(k)) ?? imageOf(k), shot);
+      for (const [k, shot] of shots.entries()) this.#enter(this.#corrected(imageOf(k)) ?? imageOf(k), shot);
     } else {
       if (this.#kernel !== undefined) this.#accumulate(this.#kernel, data, first, shots);
       for (const [k, shot] of shots.entries()) this.#show(imageOf(k), shot, this.#kernel !== undefined);
@@ -177,6 +178,11 @@ export class SensorFeed {
     if (kernel === undefined || kernel.images === 0) return;
     for (const { reducer, state } of this.#counted) reducer.kernel?.flush(state, kernel, this.#frame, this.#dark);
     kernel.clear();
+  }
+
+  /** Corrected, where the kernel wants it: else it would be copied there. */
+  #corrected(pixels: Pixels): Float32Array | undefined {
+    return this.#correct?.image(pixels, this.#kernel?.next);
   }
 
   /** Takes in an image that is corrected. */

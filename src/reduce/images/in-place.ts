@@ -36,8 +36,8 @@ export interface SensorCorrection {
   readonly steps: readonly ((pixels: Float32Array, first: number) => void)[];
   /** Whether a piece of an image can be corrected by itself, and when other shots have come meanwhile. */
   readonly isPixelwise: boolean;
-  /** A whole image corrected, in memory that is reused. */
-  image(pixels: Pixels): Float32Array;
+  /** A whole image corrected, in `out` or else in memory that is reused. */
+  image(pixels: Pixels, out?: Float32Array): Float32Array;
 }
 
 /** Writes consecutive pixels, corrected, into `out`; `first` is the number of the first of them in their image. */

@@ -13,6 +13,7 @@ import {
   correct,
   histogram,
   mean,
+  minMax,
   reduce,
   resultsOf,
   roiSeries,
@@ -374,6 +375,26 @@ describe("commonMode", () => {
       ),
       { numRuns: rounds(40) },
     );
+  });
+
+  it("takes the same off images that wait for others and off single ones, for every reducer", async () => {
+    const images = Array.from({ length: 6 }, (_, k) => noisy([k, -k, 2 * k, 7], 0.02, 40 + k));
+    const chain = { corrections: [correct.commonMode({ ports })] };
+    const shots = images.map((pixels) => ({ pixels: pixels.slice() }));
+    const { average, ends } = await reduce(shotsOf(shots, big), { average: mean(), ends: minMax() }, chain);
+    const nothing = (): void => {};
+    const frame = { detId: "A", rows: 256, columns: 256, type: "float32" as const };
+    const sums = new Float64Array(256 * 256);
+    const least = new Float64Array(256 * 256).fill(Infinity);
+    for (const pixels of images) {
+      correct.commonMode({ ports }).begin(nothing, nothing).sensor?.(frame)(pixels, 0);
+      for (const [i, x] of pixels.entries()) {
+        sums[i] = (sums[i] ?? 0) + quantize(x);
+        least[i] = Math.min(least[i] ?? 0, x);
+      }
+    }
+    expect(average["A"]?.data.every((x, i) => x === (sums[i] ?? NaN) / 6)).toBe(true);
+    expect(ends["A"]?.min.data.every((x, i) => x === least[i])).toBe(true);
   });
 
   it("does not leave an image as it is because a mask leaves hardly any pixels of one block", async () => {
