@@ -1,6 +1,7 @@
 import type { DetectorGroup } from "../core/detectors.ts";
+import { SaclaError } from "../core/errors.ts";
 import { asText } from "../core/guards.ts";
-import { type Ledger, reasonsByTag } from "../core/ledger.ts";
+import { droppedBecause, type Ledger, reasonsByTag } from "../core/ledger.ts";
 import { asImage, type Image, type PreciseImage } from "../core/ndarray.ts";
 import { any, flag, integer, oneOf, optional, resolveOptions } from "../core/options.ts";
 import type { RatioMethod } from "../core/ratio.ts";
@@ -8,6 +9,7 @@ import { PairedLabels, type PairOptions, type Run, type RunTags, type ShotLabels
 import type { Assembler } from "../ip/index.ts";
 import { correct } from "./corrections/index.ts";
 import type { Dark } from "./dark-average.ts";
+import { filterShots } from "./filter.ts";
 import {
   assembledErrors,
   assembledMeans,
@@ -122,13 +124,19 @@ export async function differencePicture(st: ShotReader, options: DifferenceOptio
   const assembler = await assemblerFor(run, infos, view, method, signal);
   const all = options.labels ?? (await run.labels(options.tags, { signal }));
   const labels = pair === undefined ? all : all.paired(pair);
-  const selected = bothClasses(labels);
+  const both = bothClasses(labels);
+  // A shot without I0 is no part of a normalised image.
+  const selected =
+    normaliseBy === undefined
+      ? both
+      : await filterShots(both, [{ name: "i0", equipId: normaliseBy, where: () => true }], { signal });
+  const on = new Set(labels.on);
+  requireBoth(run, selected.slice(0, limit), on, selected.ledger);
   const reference = normaliseBy === undefined ? null : (await run.column(normaliseBy, selected, { signal })).mean();
   const reducer: Reducer<ClassOf> =
     normaliseBy === undefined || reference === null
       ? variance({ ddof: 1 })
       : normalised({ equipId: normaliseBy, reference, method: ratio });
-  const on = new Set(labels.on);
   const averaged = await averageSelected(
     st,
     run,
@@ -137,6 +145,7 @@ export async function differencePicture(st: ShotReader, options: DifferenceOptio
     { classes: byClass(reducer, ["on", "off"], (tag) => (on.has(tag) ? "on" : "off")) },
     { dark: darkFrom, corrections: commonMode ? [correct.commonMode()] : [], limit, onProgress, signal },
   );
+  requireBoth(run, averaged.tags.exposed, on, averaged.ledger);
   const sensors = infos.flatMap((info) => {
     const classes = averaged.results.classes[info.id]?.classes;
     const [pumped, unpumped] = [classes?.["on"], classes?.["off"]];
@@ -175,6 +184,19 @@ export async function differencePicture(st: ShotReader, options: DifferenceOptio
     },
     ledger: averaged.ledger,
   };
+}
+
+/** @throws NO_SHOTS */
+function requireBoth(run: Run, tags: RunTags, on: ReadonlySet<number>, ledger: Ledger | undefined): void {
+  const pumped = tags.filter((tag) => on.has(tag)).length;
+  const unpumped = tags.length - pumped;
+  if (pumped > 0 && unpumped > 0) return;
+  throw new SaclaError(
+    "NO_SHOTS",
+    `Pumped less unpumped needs shots of both: ${pumped} pumped and ${unpumped} unpumped ones of run ${run.number} ` +
+      `can be used${droppedBecause(ledger?.dropped ?? [])}.`,
+    { details: { pumped, unpumped, ledger: ledger ?? null } },
+  );
 }
 
 /** image / error, NaN where there is no error. */

@@ -5,7 +5,7 @@ import { prefixedUnit, quantity, quantityWithError } from "../../core/quantities
 import { monitorOf } from "../../db/beam-monitor.ts";
 import type { Run, ShotLabels, SignalColumn } from "../../db/index.ts";
 import { textTable } from "../../plot/text.ts";
-import { Cube, type CubeAxis, contrast, scanTargets } from "../../reduce/index.ts";
+import { Cube, type CubeAxis, contrast, filterShots, scanTargets } from "../../reduce/index.ts";
 import { ledgerLine } from "../average-run.ts";
 import { whenAndWhere } from "../caption.ts";
 import { type ChoiceOptions, chooseShots, withChoice } from "../choices.ts";
@@ -45,9 +45,18 @@ export const cube: AddCommand = (program, io) =>
       for (const path of [options.out, options.plot]) if (path !== undefined) checkFolder(path);
       const run = await findRun(session, number);
       const chosen = await chooseShots(session, run, options, "all");
-      const tags = chosen.tags.slice(0, options.limit);
       const stop = session.signal;
       const monitor = options.normalise === false ? null : (options.normalise ?? (await monitorOf(run, stop)));
+      const needed = [
+        { name: "signal", equipId: signal },
+        ...(monitor === null ? [] : [{ name: "i0", equipId: monitor }]),
+      ];
+      // A shot without one of the numbers is in no bin.
+      const tags = await filterShots(
+        chosen.tags.slice(0, options.limit),
+        needed.map((each) => ({ ...each, where: () => true })),
+        { signal: stop },
+      );
       const column = await run.column(axis, tags, { signal: stop });
       const scale = scaleOf(session, axis, column);
       const made = new Cube({
@@ -57,7 +66,12 @@ export const cube: AddCommand = (program, io) =>
       const labels = await labelsOf(session, run);
       const shots = session.facility.shots({ run, signals: [...made.signals], tags, signal: stop });
       await session.progress(`run ${run.number}`, async (update) => {
-        await made.update(shots, { ...(labels === null ? {} : { labels }), onProgress: update, signal: stop });
+        await made.update(shots, {
+          ...(labels === null ? {} : { labels }),
+          selection: tags,
+          onProgress: update,
+          signal: stop,
+        });
       });
       const { unit } = await run.column(signal, tags.slice(0, 1), { signal: stop });
       const by = monitor === null ? null : await run.column(monitor, tags, { signal: stop });

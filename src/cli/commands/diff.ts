@@ -205,15 +205,18 @@ function answer(
       ? ""
       : `; mean I0 ${quantity(on.monitor, unit)} on, ${quantity(off.monitor, unit)} off`;
   const beyond = `${beyondFive} of ${pixels} pixels beyond ±${SIGMAS}σ, by chance ${quantity(byChance, "", 2)}`;
-  // Pixels with few photons scatter unevenly, so a few more than by chance are no effect.
-  const isReal = beyondFive > 10 * byChance + 10;
+  const isMore = beyondFive > 10 * byChance;
+  // Pixels with few photons scatter unevenly, so a few more than by chance may be no effect.
+  const isReal = isMore && beyondFive > 10;
   // The scatter of the shots of a class tells their error: one shot has none.
   const few = Math.min(on.tags.length, off.tags.length) < 2;
   const verdict = few
     ? "no errors and no significance: they need at least 2 pumped and 2 unpumped shots"
     : isReal
       ? `pumped and unpumped shots differ: ${beyond}`
-      : `no single pixel differs significantly: ${beyond}; what is spread over many shows in sums of regions`;
+      : isMore
+        ? `a few pixels differ, more than by chance, but a few hot ones or ones with few photons do so, too: ${beyond}`
+        : `no single pixel differs significantly: ${beyond}; what is spread over many shows in sums of regions`;
   const rows = strongest.map(({ column, row, value, error, significance }) => [
     column,
     row,

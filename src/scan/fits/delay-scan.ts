@@ -1,8 +1,8 @@
-import { SaclaError } from "../../core/errors.ts";
+import { isSaclaError, SaclaError } from "../../core/errors.ts";
 import { flag, optional, resolveOptions } from "../../core/options.ts";
 import { dot, inverseOf, normalOf } from "../../core/solve-rows.ts";
 import { type DecayFit, decayAt, fitDecay } from "./decay.ts";
-import type { FitQuality } from "./fit-points.ts";
+import { type FitQuality, noStep } from "./fit-points.ts";
 import { type Reference, referenceOf } from "./unpumped-reference.ts";
 
 /** What one shot of a pump–probe delay scan gives. */
@@ -180,7 +180,7 @@ function unevenErrors(
     const along = inverse.map((of) => dot(of, row));
     const leverage = dot(along, row);
     if (leverage > DECISIVE) {
-      const without = fitTo(points.filter((other) => other !== point));
+      const without = fitWithout(point, points, fitTo);
       return names.map((name) => without[name] - fit[name]);
     }
     const residual = (point.change - decayAt(fit, point.delayFs)) / point.error;
@@ -201,6 +201,23 @@ function unevenErrors(
     const own = Math.max(fit[`${name}Error`], Math.hypot(...moves.map((move) => move[k] ?? NaN)));
     return Math.sqrt(own ** 2 + (ofReference[k] ?? 0));
   };
+}
+
+/** @throws NO_STEP naming the point when there is no result without it */
+function fitWithout(
+  point: CurvePoint,
+  points: readonly CurvePoint[],
+  fitTo: (points: readonly CurvePoint[]) => DecayFit,
+): DecayFit {
+  try {
+    return fitTo(points.filter((other) => other !== point));
+  } catch (error) {
+    if (!isSaclaError(error, "NO_STEP")) throw error;
+    throw noStep(
+      `time zero and rise rest on the single pumped shot at ${point.delayFs.toFixed(0)} fs: ` +
+        "take more shots within some 100 fs of it",
+    );
+  }
 }
 
 /**

@@ -67,6 +67,19 @@ describe("differencePicture", () => {
     }
   });
 
+  it("refuses shots of one class, and none, by what the shots are", async () => {
+    const run = await db.run(3, 1_520_000);
+    const { on } = await run.labels();
+    const one = differencePicture(st, { run, detector, normaliseBy: bm1, tags: on.slice(0, 4) });
+    await expect(one).rejects.toThrow(
+      expect.objectContaining({ code: "NO_SHOTS", message: expect.stringMatching(/4 pumped and 0 unpumped/) }),
+    );
+    const none = differencePicture(st, { run, detector, normaliseBy: bm1, tags: (await run.darkTags()).slice(0, 3) });
+    await expect(none).rejects.toThrow(
+      expect.objectContaining({ code: "NO_SHOTS", message: expect.stringMatching(/0 pumped and 0 unpumped.*3 dark/) }),
+    );
+  });
+
   it("shares pixels by area if not told otherwise, and is a difference of means without a monitor", async () => {
     const run = await db.run(3, 1_520_000);
     const { done, on, error } = await differencePicture(st, { run, detector, limit: 6, dark: "none" });

@@ -12,6 +12,7 @@ import {
   withPooledErrors,
 } from "../../../src/reduce/index.ts";
 import { fitDecay } from "../../../src/scan/index.ts";
+import { cli } from "../../support/fake-io.ts";
 import { itWithSharedData, sharedData } from "../../support/optional.ts";
 
 const diode = "bl_3/eh_2/photodiode/photodiode_user_1_in_volt";
@@ -97,6 +98,34 @@ describe("a pump–probe scan of another program", () => {
       expect(Math.abs(fit.amplitude / truth.amplitude - 1)).toBeLessThan(0.05);
     },
   );
+
+  itWithSharedData("on − off and the table of the cube leave out shots without I0, and say so", async () => {
+    const { what, laser, tags } = JSON.parse(readFileSync(join(sharedData, "303001.truth.json"), "utf8")) as Truth & {
+      readonly laser: readonly number[];
+    };
+    const good = ["ok", "no edge", "edge is an outlier", "laser dropped, flag says off"];
+    const of = (pumped: number, also: readonly string[] = []): number[] =>
+      tags.filter((_, i) => [...good, ...also].includes(what[i] ?? "") && laser[i] === pumped);
+    const url = join(sharedData, "303001.h5");
+    await using facility = await connect(url);
+    const run = await facility.run(3, 303_001);
+    const { on, off, ledger } = await facility.difference({ run, normaliseBy: bm1, dark: "none" });
+    expect([[...on.tags], [...off.tags]]).toEqual([of(1), of(0)]);
+    expect(ledger).toMatchObject({ asked: 630, used: on.tags.length + off.tags.length });
+
+    const stage = "xfel_bl_3_st_2_motor_1/position";
+    const { out } = await cli(["cube", "303001", stage, diode, "--url", url, "--json"]);
+    const table = JSON.parse(out) as {
+      bins: { on: { shots: number }; off: { shots: number } }[];
+      ledger: { used: number; dropped: { reason: string; tags: number[] }[] };
+    };
+    const [pumped, unpumped] = [of(1, ["image missing"]).length, of(0, ["image missing"]).length];
+    expect(table.bins.reduce((sum, bin) => sum + bin.on.shots, 0)).toBe(pumped);
+    expect(table.bins.reduce((sum, bin) => sum + bin.off.shots, 0)).toBe(unpumped);
+    expect(table.ledger.used).toBe(pumped + unpumped);
+    const lost = table.ledger.dropped.filter(({ reason }) => reason.startsWith("i0-"));
+    expect(lost.map(({ tags: { length } }) => length)).toEqual([6, 6]);
+  });
 
   itWithSharedData("without the edges its rise is that of the jitter", async () => {
     const { fit } = await analyse(40, false);

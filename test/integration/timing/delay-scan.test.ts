@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
+import { Random } from "../../../src/core/random.ts";
 import { timingEdges } from "../../../src/db/index.ts";
 import { connect } from "../../../src/index.ts";
 import { fitDelayScan } from "../../../src/scan/index.ts";
@@ -163,6 +164,21 @@ describe("a stored pump–probe scan", () => {
       for (const [what, times] of Object.entries(held)) expect([what, times / count >= least]).toEqual([what, true]);
     },
   );
+
+  it("names the shot on which time zero rests alone", () => {
+    const random = new Random(1);
+    const shotAt = (delayFs: number, change: number, pumped: boolean) => {
+      return { delayFs, monitor: 1, pumped, signal: (1 + change) * (1 + 0.01 * random.normal()) };
+    };
+    const unpumped = Array.from({ length: 30 }, () => shotAt(0, 0, false));
+    const before = Array.from({ length: 10 }, (_, k) => shotAt(-1100 + 100 * k, 0, true));
+    const after = Array.from({ length: 30 }, (_, k) =>
+      shotAt(200 + 50 * k, -0.2 * Math.exp(-(200 + 50 * k) / 600), true),
+    );
+    expect(() => fitDelayScan([...unpumped, ...before, shotAt(20, -0.12, true), ...after])).toThrow(
+      /rest on the single pumped shot at (20|-200) fs: take more/,
+    );
+  });
 
   it("takes shots that have no number for left out, and refuses too few unpumped ones", () => {
     const shot = { delayFs: 0, signal: 1, monitor: 1, pumped: true };
