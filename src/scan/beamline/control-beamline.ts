@@ -1,21 +1,18 @@
 import { sleep } from "../../core/async.ts";
 import { SaclaError, toSaclaError } from "../../core/errors.ts";
 import { asText } from "../../core/guards.ts";
-import { LedgerBook } from "../../core/ledger.ts";
 import { any, finite, optional, resolveOptions } from "../../core/options.ts";
-import { durationText } from "../../core/time-text.ts";
 import { signalId } from "../../ec/experiment.ts";
-import { type Axis, type Control, type Experiment, toPosition } from "../../ec/index.ts";
-import { xrayShutter } from "../../ec/xray-shutter.ts";
-import type { FlyRequest, FlyTaken, ShotCondition, ShotsRequest, ShotsTaken } from "../messages/messages.ts";
+import type { Control, Experiment } from "../../ec/index.ts";
 import { askAgain, onceMoreAfterSlip } from "./again.ts";
 import { askFor } from "./ask-operators.ts";
 import { reachOf } from "./axis-reach.ts";
-import { BeamGuard, type BeamGuardOptions } from "./beam-guard.ts";
-import { type BeamLook, type BeamRule, checkBeamRule, lookAtBeam, noBeam } from "./beam-look.ts";
+import { BeamGauge } from "./beam-gauge.ts";
+import { type BeamRule, checkBeamRule } from "./beam-look.ts";
 import type { Beamline, BeamlineRuns, DoOptions } from "./beamline.ts";
-import { NO_BEAM, ShotCollector, signalsOf, whyNoBeam, whyNotGood } from "./shot-collector.ts";
+import { fly } from "./fly.ts";
 import { type ControlledFacility, POLL_MS, ShotFeed } from "./shot-feed.ts";
+import { takeShots } from "./take-shots.ts";
 
 export interface ControlBeamlineOptions {
   /** Names of signals; without it signals go by their equipment ids. */
@@ -54,16 +51,6 @@ const REST_POLL_MS = 20;
 const LONGEST_STORING_MS = 60_000;
 /** Longest wait for the answer who holds the lease. */
 const HOLDER_MS = 5000;
-/** The last shots of a flight are in the database so long after it. */
-const LONGEST_LAST_SHOTS_MS = 30_000;
-/** Longest waits for the beam, seconds: before a plan begins, and at a point. */
-const BEFORE_SECONDS = 600;
-const AT_A_POINT_SECONDS = 3600;
-/** Before a plan begins a closed shutter is waited for so long: somebody may be about to open it. */
-const CLOSED_BEFORE_SECONDS = 60;
-/** Where the control says that there is no beam and the monitor shows some, so many further shots tell who is right. */
-const DOUBTED_SHOTS = 30;
-const DOUBTED_MS = 5000;
 
 /**
  * The controlled beamline as the engine acts on it. Shots are found by asking for the newest tag and reading the 0-D
@@ -140,7 +127,7 @@ export function controlBeamline(
         return await underLease(
           control,
           how,
-          async (bound) => await fly(feed, control, request, rateHz, options, gauge, bound),
+          async (bound) => await fly(feed, control, request, rateHz, options.experiment, gauge, bound),
         );
       } catch (error) {
         await atRest(control, [request.axis]);
@@ -222,217 +209,4 @@ function runsOf(control: Control, { experiment, pollMs = POLL_MS }: ControlBeaml
     pause: async () => await control.pauseRun(),
     resume: async () => await control.resumeRun(),
   };
-}
-
-/** What a shot with beam is: looked at before a plan, or with its first shots. */
-class BeamGauge {
-  readonly #facility: ControlledFacility;
-  readonly #control: Control;
-  readonly #options: ControlBeamlineOptions;
-  #condition: ShotCondition | undefined;
-  #guard: BeamGuardOptions | undefined;
-
-  constructor(facility: ControlledFacility, control: Control, options: ControlBeamlineOptions) {
-    this.#facility = facility;
-    this.#control = control;
-    this.#options = options;
-  }
-
-  /** Looks, and waits for beam unless the plan is to let it in. @throws NO_BEAM */
-  async prepare(opens: readonly string[], how: DoOptions): Promise<void> {
-    const { beam, beamWaitSeconds } = this.#options;
-    if (beam === "off") return;
-    const feed = new ShotFeed(this.#facility, this.#control, this.#options);
-    await feed.begin([], how.signal);
-    let warned = "";
-    let told = false;
-    let shots = 0;
-    for (;;) {
-      const look = await this.#look(opens, how.signal);
-      if (look.warning !== warned && look.warning !== "") how.note?.(`warning: ${look.warning}`);
-      warned = look.warning;
-      const isKnown = !look.isDoubtful || shots >= DOUBTED_SHOTS || feed.nowMs > DOUBTED_MS;
-      if ((look.isOn && isKnown) || look.isOpenedByPlan) {
-        how.waiting?.(false);
-        how.note?.(`beam: ${look.text}`);
-        return;
-      }
-      if (look.isOn) {
-        await feed.next(() => shots++, how.signal);
-        continue;
-      }
-      const longest = look.warning === "" ? BEFORE_SECONDS : CLOSED_BEFORE_SECONDS;
-      const seconds = Math.min(longest, beamWaitSeconds ?? longest);
-      if (!told)
-        how.note?.(
-          `no beam: ${look.why}. Waits for it before anything moves, for at most ${durationText(seconds)}; ` +
-            "Ctrl+C ends the wait. Shots that need no beam: --beam off.",
-        );
-      told = true;
-      how.waiting?.(true);
-      if (feed.nowMs > 1000 * seconds) throw noBeam(feed.nowMs / 1000, look.why, "Nothing was moved.");
-      await feed.next(() => {}, how.signal);
-    }
-  }
-
-  /** The condition for a request; undefined when every shot counts. */
-  async conditionFor(
-    { beam }: Pick<ShotsRequest, "beam">,
-    signal: AbortSignal | undefined,
-  ): Promise<ShotCondition | undefined> {
-    if (beam !== undefined) return beam === "off" ? undefined : beam;
-    if (this.#options.beam === "off") return undefined;
-    if (this.#condition === undefined) await this.#look([], signal);
-    return this.#condition;
-  }
-
-  async guard(): Promise<BeamGuardOptions> {
-    this.#guard ??= {
-      facility: this.#facility,
-      control: this.#control,
-      shutter: (await xrayShutter(this.#facility, this.#control.bl))?.name,
-      seconds: this.#options.beamWaitSeconds ?? AT_A_POINT_SECONDS,
-    };
-    return this.#guard;
-  }
-
-  async #look(opens: readonly string[], signal: AbortSignal | undefined): Promise<BeamLook> {
-    const look = await lookAtBeam(this.#facility, this.#control, this.#options, opens, signal);
-    this.#condition = look.condition;
-    return look;
-  }
-}
-
-async function takeShots(
-  feed: ShotFeed,
-  control: Control,
-  asked: ShotsRequest,
-  gauge: BeamGauge,
-  how: DoOptions,
-): Promise<ShotsTaken> {
-  const { signal } = how;
-  const request = { ...asked, beam: await gauge.conditionFor(asked, signal) };
-  const collector = new ShotCollector(request);
-  const seconds = request.budget?.seconds;
-  const { selector } = request;
-  if (selector === undefined) await feed.begin(signalsOf(request), signal);
-  else {
-    // The one pulse comes at once. Shots that may have been before it are looked at too: the selector was off, so they
-    // had no X-rays.
-    await feed.begin(signalsOf(request), signal, 0);
-    await askAgain(how, async () => await control.setting(selector).set("single"));
-    // However long that took: the budget must not be spent before the pulse.
-    await feed.markNow(signal);
-  }
-  const started = feed.nowMs;
-  const beam = new BeamGuard(await gauge.guard(), feed, seconds, how);
-  while (collector.outcome === undefined) {
-    await feed.next((tag, read) => collector.add(tag, read, feed.isEarly(tag)), signal);
-    const { outcome } = collector;
-    if (outcome !== "gave-up") await beam.look(outcome === undefined ? collector.holding : null);
-    if (seconds !== undefined && feed.nowMs - started > 1000 * seconds) collector.giveUp();
-  }
-  beam.end();
-  return collector.taken(beam.heldSeconds);
-}
-
-/** Flies at the speed that spreads the shots over the way; the axis has its usual speed before and afterwards. */
-async function fly(
-  newFeed: () => ShotFeed,
-  control: Control,
-  request: FlyRequest,
-  rateHz: number,
-  { experiment }: ControlBeamlineOptions,
-  gauge: BeamGauge,
-  how: DoOptions,
-): Promise<FlyTaken> {
-  const { signal } = how;
-  const { axis: name, from, to, shots, signals = [], conditions = [] } = request;
-  const axis = control.axis(name);
-  const position = experiment === undefined ? undefined : experiment.signal(name);
-  if (position === undefined) {
-    throw new SaclaError(
-      "UNSUPPORTED",
-      `A fly scan needs the position of ${name} at every shot; name its signal in the experiment file.`,
-    );
-  }
-  await onceMoreAfterSlip(how, async () => await askAgain(how, async () => await axis.moveTo(from, { signal })));
-  const usual = axis.speed;
-  await axis.setSpeed((Math.abs(to - from) * rateHz) / (shots - 1));
-  try {
-    const beam = await gauge.conditionFor(request, signal);
-    // It begins with beam; a trip on the way costs its shots.
-    if (beam !== undefined) await takeShots(newFeed(), control, { count: 1, beam }, gauge, how);
-    const feed = newFeed();
-    await feed.begin([...new Set([position, ...signalsOf({ signals, conditions, beam })])], signal);
-    const { done } = await askAgain(how, async () => await axis.start(to, { signal }));
-    const taken = await shotsOnTheWay(feed, axis, position, { ...request, beam }, done, how);
-    await done;
-    return taken;
-  } finally {
-    await axis.setSpeed(usual);
-  }
-}
-
-async function shotsOnTheWay(
-  feed: ShotFeed,
-  axis: Axis,
-  position: string,
-  { from, to, signals = [], conditions = [], beam }: FlyRequest,
-  done: Promise<unknown>,
-  { signal }: DoOptions,
-): Promise<FlyTaken> {
-  let arrivedMs = Infinity;
-  let hasFailed = false;
-  done.then(
-    () => {
-      arrivedMs = feed.nowMs;
-    },
-    () => {
-      hasFailed = true;
-    },
-  );
-  const book = new LedgerBook();
-  const [tags, positions]: [number[], number[]] = [[], []];
-  const values = new Map(signals.map((id) => [id, [] as (number | null)[]]));
-  // Half a pulse: at the ends it stands still.
-  const rest = 0.5 / axis.definition.pulsesPerUnit;
-  let isOver = false;
-  // An axis that failed on its way never comes to its end; `done` says why.
-  while (!isOver && !hasFailed) {
-    const wasThere = arrivedMs < Infinity;
-    await feed.next((tag, read) => {
-      const pulses = read(position);
-      const at = typeof pulses === "number" ? toPosition(axis.definition, pulses) : NaN;
-      const why =
-        whyNotFlying(at, from, to, rest, tags.length > 0) ??
-        (beam !== undefined && beam !== "off" && whyNoBeam(beam, read(beam.signalName)) !== null ? NO_BEAM : null) ??
-        conditions
-          .map((condition) => whyNotGood(condition, read(condition.signalName)))
-          .find((reason) => reason !== null) ??
-        null;
-      if (why !== null) {
-        book.drop(tag, why);
-        // Its last shots may come to the database after it has arrived.
-        if (wasThere && Math.abs(at - to) <= rest) isOver = true;
-        return;
-      }
-      book.use();
-      tags.push(tag);
-      positions.push(at);
-      for (const [id, column] of values) {
-        const value = read(id);
-        column.push(typeof value === "number" && Number.isFinite(value) ? value : null);
-      }
-    }, signal);
-    // Where its position has no values, nobody sees that it has arrived.
-    if (feed.nowMs > arrivedMs + LONGEST_LAST_SHOTS_MS) isOver = true;
-  }
-  return { outcome: "done", ledger: book.ledger, tags, positions, values: Object.fromEntries(values) };
-}
-
-function whyNotFlying(at: number, from: number, to: number, rest: number, hasBegun: boolean): string | null {
-  if (Number.isNaN(at)) return "position-missing";
-  if (Math.abs(at - to) <= rest) return "at-rest";
-  return !hasBegun && Math.abs(at - from) <= rest ? "at-rest" : null;
 }
