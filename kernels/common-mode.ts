@@ -19,8 +19,22 @@ import {
   rowOf,
   sumEven,
 } from "./light-blocks.ts";
+import { peakScores, peakWaves, sumWaves } from "./zero-peak.ts";
 
-export { averageOf, brightness, isAnyEven, keepAll, keepEven, keepLeast, lightOfBlocks, oddPart, sumEven };
+export {
+  averageOf,
+  brightness,
+  isAnyEven,
+  keepAll,
+  keepEven,
+  keepLeast,
+  lightOfBlocks,
+  oddPart,
+  peakScores,
+  peakWaves,
+  sumEven,
+  sumWaves,
+};
 
 /** Bins of the histogram of a port, on both sides of 0; one more on each side counts the pixels outside. */
 const REACH: i32 = 128;
@@ -220,47 +234,4 @@ export function takeLevelsF32(pixels: usize, rows: i32, width: i32, ports: i32, 
       for (; pixel < end; pixel += 4) store<f32>(pixel, load<f32>(pixel) - level);
     }
   }
-}
-
-/**
- * Adds up waves in the bins from `low` to before `high`, of four sums: Σ cosine · real − sine · imaginary. Parts are f64
- * [8][waves], real and imaginary of each sum in turn; cosines and sines f64 [waves][bins], sums f64 [4][bins]. One bin
- * more may be written.
- */
-export function sumWaves(
-  low: i32,
-  high: i32,
-  parts: usize,
-  waves: i32,
-  bins: i32,
-  cosines: usize,
-  sines: usize,
-  sums: usize,
-): void {
-  const row = (<usize>waves) << 3;
-  const step = (<usize>bins) << 3;
-  for (let j = low; j < high; j += 2) {
-    const at = (<usize>j) << 3;
-    let a = f64x2.splat(0);
-    let b = a;
-    let c = a;
-    let d = a;
-    for (let k = 0; k < waves; k++) {
-      const cosine = v128.load(cosines + at + <usize>k * step);
-      const sine = v128.load(sines + at + <usize>k * step);
-      const part = parts + ((<usize>k) << 3);
-      a = f64x2.add(a, turned(part, row, cosine, sine));
-      b = f64x2.add(b, turned(part + 2 * row, row, cosine, sine));
-      c = f64x2.add(c, turned(part + 4 * row, row, cosine, sine));
-      d = f64x2.add(d, turned(part + 6 * row, row, cosine, sine));
-    }
-    v128.store(sums + at, a);
-    v128.store(sums + at + step, b);
-    v128.store(sums + at + 2 * step, c);
-    v128.store(sums + at + 3 * step, d);
-  }
-}
-
-function turned(part: usize, row: usize, cosine: v128, sine: v128): v128 {
-  return f64x2.sub(f64x2.mul(cosine, v128.load64_splat(part)), f64x2.mul(sine, v128.load64_splat(part + row)));
 }

@@ -28,7 +28,8 @@ export interface LightKernel {
 /** Numbers of each block in the table. */
 const ROWS = 12;
 /** Of a port: first value, step and number of values of brightness, and then at most so many weights. */
-const [HEAD, MOST_VALUES] = [3, 20];
+const HEAD = 3;
+export const MOST_VALUES = 20;
 const ROUNDS = 8;
 /** Photons per pixel of a port up to which all its blocks count as even: a few photons in a block look like spots. */
 const LITTLE = 0.05;

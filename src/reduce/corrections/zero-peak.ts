@@ -1,7 +1,7 @@
 import { Arena, instantiateKernel } from "../../core/wasm.ts";
 import { LARGEST_CLOUD, SMALLEST_CLOUD, shareExponent } from "./charge-shares.ts";
 import { kernelBinary } from "./kernel-binary.ts";
-import type { Brightness, Charge, LightBlocks } from "./light-blocks.ts";
+import { type Brightness, type Charge, type LightBlocks, MOST_VALUES } from "./light-blocks.ts";
 
 // All charges here are in 30ths of `withinAdu`: 1 ADU for an MPCCD.
 
@@ -32,10 +32,23 @@ const FIXED = 12;
 
 /** Of the waves: multiples of the first. */
 const STEP = (2 * Math.PI) / PERIOD;
-const frequencies = Float64Array.from({ length: WAVES }, (_, k) => STEP * k);
 
-/** The function of kernels/common-mode.ts that adds up waves; addresses in bytes. */
-interface WaveKernel {
+/** The functions of kernels/zero-peak.ts; addresses in bytes. */
+export interface WaveKernel {
+  peakWaves(
+    waves: number,
+    first: number,
+    exponents: number,
+    weights: number,
+    values: number,
+    photons: number,
+    step: number,
+    extra: number,
+    noise: number,
+    photon: number,
+    place: number,
+    parts: number,
+  ): void;
   sumWaves(
     low: number,
     high: number,
@@ -46,15 +59,22 @@ interface WaveKernel {
     sines: number,
     sums: number,
   ): void;
+  peakScores(low: number, high: number, bins: number, sums: number, counts: number, out: number): void;
 }
 
-/** The peak and its derivatives by noise, cloud and level, as waves and in bins. */
+/** Where the kernel works. */
 interface WaveMemory {
   readonly kernel: WaveKernel;
-  /** Real and imaginary parts of the waves of each. */
+  /** Real and imaginary parts of the exponents of a photon per pixel, and their derivatives by the cloud. */
+  readonly exponents: Float64Array;
+  /** Of the light of a port, and the histogram of its pixels. */
+  readonly weights: Float64Array;
+  readonly counts: Float64Array;
+  /** The peak and its derivatives by noise, cloud and level: real and imaginary parts of the waves of each. */
   readonly parts: Float64Array;
-  /** Each in the bins, 2 × {@link HALF} of them. */
-  readonly bins: readonly Float64Array[];
+  /** The same in the bins, 2 × {@link HALF} of them. */
+  readonly sums: Float64Array;
+  readonly scores: Float64Array;
   /** Of every wave at every bin. */
   readonly cosines: Float64Array;
   readonly sines: Float64Array;
@@ -66,17 +86,26 @@ let memory: WaveMemory | undefined;
 function waveMemory(): WaveMemory {
   if (memory !== undefined) return memory;
   const table = 2 * HALF * WAVES;
-  const arena = new Arena(Arena.bytesFor([8 * 8 * WAVES, 8 * 8 * HALF, 8 * table, 8 * table]));
+  const lengths = [4 * WAVES, MOST_VALUES, 2 * REACH, 8 * WAVES, 8 * HALF, 9, table, table];
+  const arena = new Arena(Arena.bytesFor(lengths.map((length) => 8 * length)));
   const kernel = instantiateKernel(kernelBinary, arena.memory) as unknown as WaveKernel;
-  const [parts, sums] = [arena.float64(8 * WAVES), arena.float64(8 * HALF)];
-  const [cosines, sines] = [arena.float64(table), arena.float64(table)];
+  const take = (length: number): Float64Array => arena.float64(length);
+  memory = {
+    kernel,
+    exponents: take(4 * WAVES),
+    weights: take(MOST_VALUES),
+    counts: take(2 * REACH),
+    parts: take(8 * WAVES),
+    sums: take(8 * HALF),
+    scores: take(9),
+    cosines: take(table),
+    sines: take(table),
+  };
   for (let i = 0; i < table; i++) {
-    const phase = ((i % (2 * HALF)) + 0.5 - HALF) * (frequencies[Math.floor(i / (2 * HALF))] ?? 0);
-    cosines[i] = Math.cos(phase);
-    sines[i] = Math.sin(phase);
+    const phase = ((i % (2 * HALF)) + 0.5 - HALF) * STEP * Math.floor(i / (2 * HALF));
+    memory.cosines[i] = Math.cos(phase);
+    memory.sines[i] = Math.sin(phase);
   }
-  const bins = Array.from({ length: 4 }, (_, which) => sums.subarray(2 * HALF * which, 2 * HALF * (which + 1)));
-  memory = { kernel, parts, bins, cosines, sines };
   return memory;
 }
 
@@ -120,8 +149,6 @@ interface Shared {
   charge: Charge | undefined;
   /** Cloud and photon of the exponents. */
   knownFor: readonly [cloud: number, photon: number];
-  exponent: { real: Float64Array; imaginary: Float64Array };
-  byCloud: { real: Float64Array; imaginary: Float64Array };
 }
 
 /**
@@ -136,7 +163,6 @@ export function zeroPeaks({ histograms, blocks }: ImageSums): PortPeak[] {
     return { index: p, histogram, brightness: NO_LIGHT, base: 0, level, low: 0, high: 0 };
   });
   const live = ports.filter(({ level }) => Number.isFinite(level));
-  const none = { real: new Float64Array(WAVES), imaginary: new Float64Array(WAVES) };
   const shared: Shared = {
     noise: NOISE,
     cloud: CLOUD,
@@ -144,8 +170,6 @@ export function zeroPeaks({ histograms, blocks }: ImageSums): PortPeak[] {
     photon: PHOTON,
     charge: undefined,
     knownFor: [0, 0],
-    exponent: none,
-    byCloud: none,
   };
   let errors = new Map<Port, number>();
   for (let turn = 0; turn < TURNS && live.length > 0; turn++) {
@@ -212,14 +236,16 @@ function findLight(shared: Shared, ports: readonly Port[], blocks: LightBlocks):
   const [knownCloud, knownPhoton] = shared.knownFor;
   if (Math.abs(photon / knownPhoton - 1) < 0.003 && Math.abs(expectedCloud / knownCloud - 1) < 0.003) return;
   shared.knownFor = [expectedCloud, photon];
-  shared.exponent = shareExponent(WAVES, STEP, expectedCloud, photon, MOST_SHARE);
+  const { exponents } = waveMemory();
+  const { real, imaginary } = shareExponent(WAVES, STEP, expectedCloud, photon, MOST_SHARE);
   const more = shareExponent(WAVES, STEP, 1.1 * expectedCloud, photon, MOST_SHARE);
-  const slope = (after: Float64Array, before: Float64Array): Float64Array =>
-    after.map((value, k) => (value - (before[k] ?? 0)) / (0.1 * expectedCloud));
-  shared.byCloud = {
-    real: slope(more.real, shared.exponent.real),
-    imaginary: slope(more.imaginary, shared.exponent.imaginary),
-  };
+  const step = 0.1 * expectedCloud;
+  for (let k = 0; k < WAVES; k++) {
+    exponents[k] = real[k] ?? NaN;
+    exponents[WAVES + k] = imaginary[k] ?? NaN;
+    exponents[2 * WAVES + k] = ((more.real[k] ?? NaN) - (real[k] ?? NaN)) / step;
+    exponents[3 * WAVES + k] = ((more.imaginary[k] ?? NaN) - (imaginary[k] ?? NaN)) / step;
+  }
 }
 
 /** Sums over the window of a port: slopes of the likelihood and its curvature, for noise, cloud and level. */
@@ -265,98 +291,29 @@ function improve(ports: readonly Port[], shared: Shared): { moved: number; error
   return { moved: largest, errors };
 }
 
-function scoresOf(port: Port, shared: Shared): Scores {
-  const { bins } = evaluate(port, shared);
-  const [peak, byNoise, byCloud, byLevel] = bins as [Float64Array, Float64Array, Float64Array, Float64Array];
-  const { low, high } = port;
-  let [counted, expected] = [0, 0];
-  for (let j = low; j < high; j++) {
-    counted += port.histogram[j + port.base + REACH] ?? 0;
-    expected += peak[j] ?? 0;
-  }
-  const scale = counted / expected;
-  const slopes = [byNoise, byCloud, byLevel];
-  // The height of the peak is free: derivatives are taken along it.
-  const along = slopes.map((slope) => {
-    let sum = 0;
-    for (let j = low; j < high; j++) sum += slope[j] ?? 0;
-    return sum / expected;
-  });
-  const slope: [number, number, number] = [0, 0, 0];
-  const curvature: [number, number, number, number, number, number] = [0, 0, 0, 0, 0, 0];
-  for (let j = low; j < high; j++) {
-    const m = peak[j] ?? NaN;
-    const excess = (port.histogram[j + port.base + REACH] ?? 0) / m;
-    const n = (byNoise[j] ?? 0) - (along[0] ?? 0) * m;
-    const c = (byCloud[j] ?? 0) - (along[1] ?? 0) * m;
-    const l = (byLevel[j] ?? 0) - (along[2] ?? 0) * m;
-    slope[0] += n * excess;
-    slope[1] += c * excess;
-    slope[2] += l * excess;
-    const weight = scale / m;
-    curvature[0] += n * n * weight;
-    curvature[1] += n * c * weight;
-    curvature[2] += c * c * weight;
-    curvature[3] += n * l * weight;
-    curvature[4] += c * l * weight;
-    curvature[5] += l * l * weight;
-  }
-  return { slope, curvature };
-}
-
-function evaluate({ base, level, brightness, low, high }: Port, shared: Shared): WaveMemory {
-  const { weights, values } = brightness;
-  const last = values - 1;
-  // Blocks without light scatter around 0.
-  const photons = Math.max(-LEAST_LIGHT, (brightness.first - level) / shared.photon);
-  const step = brightness.step / shared.photon;
-  const extra = shared.cloud - shared.expectedCloud;
-  const memory = waveMemory();
-  const { kernel, parts, bins, cosines, sines } = memory;
-  // Bins of the waves begin at `base`; a wave turns by half its phase from there to the middle.
-  const place = level - base - HALF;
-  for (let k = 0; k < WAVES; k++) {
-    const f = frequencies[k] ?? 0;
-    const [cr, ci] = [shared.byCloud.real[k] ?? 0, shared.byCloud.imaginary[k] ?? 0];
-    const [er, ei] = [(shared.exponent.real[k] ?? 0) + extra * cr, (shared.exponent.imaginary[k] ?? 0) + extra * ci];
-    // Of pixels with `first` light, and what one more `step` of light multiplies it by.
-    const size = (k === 0 ? 0.5 : 1) * Math.exp((-(shared.noise ** 2) * f * f) / 2 + photons * er);
-    const phase = photons * ei - f * place;
-    const [x, y] = [size * Math.cos(phase), size * Math.sin(phase)];
-    const more = last === 0 ? 0 : Math.exp(step * er);
-    const zr = last === 0 ? 0 : more * Math.cos(step * ei);
-    const zi = last === 0 ? 0 : more * Math.sin(step * ei);
-    // Σ weight z^n and Σ n weight z^n, by Horner's rule.
-    let sr = weights[last] ?? 0;
-    let si = 0;
-    let nr = last * sr;
-    let ni = 0;
-    for (let n = last - 1; n >= 0; n--) {
-      const weight = weights[n] ?? 0;
-      const s = sr * zr - si * zi + weight;
-      const m = nr * zr - ni * zi + n * weight;
-      si = sr * zi + si * zr;
-      ni = nr * zi + ni * zr;
-      sr = s;
-      nr = m;
-    }
-    const [a, b] = [x * sr - y * si, x * si + y * sr];
-    // The derivative by the exponent.
-    const [ar, ai] = [photons * a + step * (x * nr - y * ni), photons * b + step * (x * ni + y * nr)];
-    const byNoise = -shared.noise * f * f;
-    parts[k] = a;
-    parts[WAVES + k] = b;
-    parts[2 * WAVES + k] = a * byNoise;
-    parts[3 * WAVES + k] = b * byNoise;
-    parts[4 * WAVES + k] = ar * cr - ai * ci;
-    parts[5 * WAVES + k] = ar * ci + ai * cr;
-    const [levelReal, levelImaginary] = [-er / shared.photon, -f - ei / shared.photon];
-    parts[6 * WAVES + k] = a * levelReal - b * levelImaginary;
-    parts[7 * WAVES + k] = a * levelImaginary + b * levelReal;
-  }
-  const sums = bins[0]?.byteOffset ?? 0;
-  kernel.sumWaves(low, high, parts.byteOffset, WAVES, 2 * HALF, cosines.byteOffset, sines.byteOffset, sums);
-  const peak = bins[0] ?? parts;
-  for (let j = low; j < high; j++) peak[j] = Math.max(peak[j] ?? 0, 1e-9);
-  return memory;
+function scoresOf({ base, level, brightness, low, high, histogram }: Port, shared: Shared): Scores {
+  const { kernel, exponents, weights, counts, parts, sums, scores, cosines, sines } = waveMemory();
+  weights.set(brightness.weights);
+  counts.set(histogram);
+  kernel.peakWaves(
+    WAVES,
+    STEP,
+    exponents.byteOffset,
+    weights.byteOffset,
+    brightness.values,
+    // Blocks without light scatter around 0.
+    Math.max(-LEAST_LIGHT, (brightness.first - level) / shared.photon),
+    brightness.step / shared.photon,
+    shared.cloud - shared.expectedCloud,
+    shared.noise,
+    shared.photon,
+    // Bins of the waves begin at `base`; a wave turns by half its phase from there to the middle.
+    level - base - HALF,
+    parts.byteOffset,
+  );
+  const [table, turns] = [cosines.byteOffset, sines.byteOffset];
+  kernel.sumWaves(low, high, parts.byteOffset, WAVES, 2 * HALF, table, turns, sums.byteOffset);
+  kernel.peakScores(low, high, 2 * HALF, sums.byteOffset, counts.byteOffset + 8 * (base + REACH), scores.byteOffset);
+  const [noise = NaN, cloud = NaN, byLevel = NaN, nn = NaN, nc = NaN, cc = NaN, nl = NaN, cl = NaN, ll = NaN] = scores;
+  return { slope: [noise, cloud, byLevel], curvature: [nn, nc, cc, nl, cl, ll] };
 }
