@@ -1,6 +1,7 @@
 /**
  * Requests to the operators of the accelerator: asked, answered, carried out, verified by 0-D signals, kept or put back.
  * These operators are hostile: now prompt, now slow, now they offer half of it, decline, or are not there.
+ * Run: npx tsx node_modules/sacla/examples/accelerator.ts
  */
 import { connect } from "sacla";
 import { defineExperiment } from "sacla/ec";

@@ -1,4 +1,5 @@
 // The beam monitor of a run, shot by shot, as a plot.
+// Run: npx tsx node_modules/sacla/examples/bm1-plot.ts
 import { mkdir, writeFile } from "node:fs/promises";
 import { connect } from "sacla";
 import { linePlot } from "sacla/plot";

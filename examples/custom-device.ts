@@ -1,6 +1,7 @@
 /**
  * A driver for a device of your own, in one small file, rehearsed before the beam time: no hardware is needed to run
  * it.
+ * Run: npx tsx node_modules/sacla/examples/custom-device.ts
  */
 import { connect, Facility, SaclaError } from "sacla";
 import { type ControlDriver, defineExperiment, withControl } from "sacla/ec";

@@ -1,4 +1,5 @@
 // The average of a detector's images after dark subtraction: one pass, one image of memory.
+// Run: npx tsx node_modules/sacla/examples/dark-subtracted-average.ts
 import { mkdir, writeFile } from "node:fs/promises";
 import { connect, darkAverage, mean, reduce } from "sacla";
 import { renderImage } from "sacla/plot";

@@ -1,4 +1,5 @@
 // A pump-probe delay scan as a cube: the scattering of pumped over unpumped shots against the delay of the stage.
+// Run: npx tsx node_modules/sacla/examples/delay-cube.ts
 import { connect } from "sacla";
 import { Cube, contrast, correct, darkAverage, filterShots } from "sacla/reduce";
 

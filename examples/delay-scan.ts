@@ -1,5 +1,6 @@
 /**
  * A delay scan with pumped and unpumped shots in turn: the difference against the delay, and time zero with its error.
+ * Run: npx tsx node_modules/sacla/examples/delay-scan.ts
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import { connect } from "sacla";

@@ -1,4 +1,5 @@
 // Emission lines of a crystal spectrometer: photons counted, the energy scale from calibration shots, lines with errors.
+// Run: npx tsx node_modules/sacla/examples/emission-lines.ts
 import { mkdir, writeFile } from "node:fs/promises";
 import { linePlot } from "sacla/plot";
 import { calibrateEmission, darkAverage, emissionMaps, emissionSpectrum, fitEmissionLines, reduce } from "sacla/reduce";

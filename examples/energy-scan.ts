@@ -1,4 +1,7 @@
-/** A channel-cut monochromator: align its second crystal, then calibrate its energy at an absorption edge. */
+/**
+ * A channel-cut monochromator: align its second crystal, then calibrate its energy at an absorption edge.
+ * Run: npx tsx node_modules/sacla/examples/energy-scan.ts
+ */
 import { connect } from "sacla";
 import { Experiment, toPosition, toPulses } from "sacla/ec";
 import { ChannelCut } from "sacla/optics";

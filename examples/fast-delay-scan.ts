@@ -1,4 +1,5 @@
 // A fast delay scan: the stage sweeps to and fro, and all shots are fitted after each sweep until time zero is precise.
+// Run: npx tsx node_modules/sacla/examples/fast-delay-scan.ts
 import { mkdir, writeFile } from "node:fs/promises";
 import { connect } from "sacla";
 import { defineExperiment } from "sacla/ec";

@@ -1,4 +1,5 @@
 // Analyses each run as it ends, as long as the beamtime lasts. Here it stops after two runs.
+// Run: npx tsx node_modules/sacla/examples/follow-runs.ts
 import { connect, darkAverage, mean, reduce } from "sacla";
 
 // Ten times faster than real time, so that the simulated runs end soon.

@@ -1,5 +1,6 @@
 /**
  * A grid over a sample that survives one shot: each point on a fresh spot of a target map, which outlives the program.
+ * Run: npx tsx node_modules/sacla/examples/grid-raster.ts
  */
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { asImage, connect } from "sacla";

@@ -1,5 +1,6 @@
 // While the beam runs: the mean of the next 60 shots of a detector, every shot as long as this program keeps up, and
 // what was lost on the way. Before the shift it can be rehearsed on a stored run: sacla replay-live RUN --source FILE
+// Run: npx tsx node_modules/sacla/examples/live-average.ts
 import { connect, mean, reduce } from "sacla";
 
 await using facility = await connect();

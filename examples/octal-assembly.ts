@@ -1,4 +1,5 @@
 // Assembling the eight sensors of an MPCCD octal, call by call as with ippy.
+// Run: npx tsx node_modules/sacla/examples/octal-assembly.ts
 import { mkdir, writeFile } from "node:fs/promises";
 import ndarray from "ndarray";
 import { connect } from "sacla";

@@ -1,4 +1,5 @@
 // The difference between pumped and unpumped shots, each normalised by the beam monitor, with its error.
+// Run: npx tsx node_modules/sacla/examples/on-off-difference.ts
 import { connect, darkAverage, reduce, roiSum } from "sacla";
 
 await using facility = await connect();

@@ -1,4 +1,5 @@
 // The same average in two threads: the bits do not depend on how many there are.
+// Run: npx tsx node_modules/sacla/examples/parallel-average.ts
 import { connect } from "sacla";
 import { reduceInParallel } from "sacla/reduce";
 

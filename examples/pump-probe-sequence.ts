@@ -2,6 +2,7 @@
  * The users' experiment of the talk: a SASE FEL pumps a crystal, a monochromatic FEL probes it. Each area of the
  * crystal is aligned and measured with a weak beam, then pumped and probed once with full intensity. Numbers are those
  * of the talk.
+ * Run: npx tsx node_modules/sacla/examples/pump-probe-sequence.ts
  */
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { connect } from "sacla";

@@ -1,5 +1,6 @@
 // Records an analysis while it runs at the facility, runs it again offline to the same numbers, and once more over a
 // connection that breaks all the time.
+// Run: npx tsx node_modules/sacla/examples/rehearse-offline.ts
 import { mkdir, rm } from "node:fs/promises";
 import { connect, Facility, mean, reduce } from "sacla";
 import { withFaults, withRecording, withRetry } from "sacla/transport";

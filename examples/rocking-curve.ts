@@ -1,4 +1,7 @@
-/** A rocking curve, then to its peak; written down while it goes on, so that it could be resumed (`resumeScan`). */
+/**
+ * A rocking curve, then to its peak; written down while it goes on, so that it could be resumed (`resumeScan`).
+ * Run: npx tsx node_modules/sacla/examples/rocking-curve.ts
+ */
 import { mkdir, rm } from "node:fs/promises";
 import { connect } from "sacla";
 import { defineExperiment } from "sacla/ec";

@@ -1,4 +1,5 @@
 // What is recorded about a run, by the same keys as in Python.
+// Run: npx tsx node_modules/sacla/examples/run-info.ts
 import { connect } from "sacla";
 
 await using facility = await connect();

@@ -1,4 +1,5 @@
 // The status of the newest run: useful to start an analysis soon after it has completed.
+// Run: npx tsx node_modules/sacla/examples/run-status.ts
 import { connect } from "sacla";
 
 await using facility = await connect();

@@ -1,6 +1,7 @@
 /**
  * A scan with its images: a facility run is on meanwhile, and when it has ended its images are averaged for each
  * position.
+ * Run: npx tsx node_modules/sacla/examples/scan-images.ts
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import { connect } from "sacla";

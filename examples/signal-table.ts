@@ -1,4 +1,5 @@
 // Several signals aligned by tag, with a reason for each missing value, as a Parquet file for pandas, polars or R.
+// Run: npx tsx node_modules/sacla/examples/signal-table.ts
 import { mkdir, writeFile } from "node:fs/promises";
 import { connect } from "sacla";
 

@@ -1,4 +1,5 @@
 // The ADU histogram of individual pixels: its second peak is the ADU value of a single X-ray photon.
+// Run: npx tsx node_modules/sacla/examples/single-photon-histogram.ts
 import { mkdir, writeFile } from "node:fs/promises";
 import { connect, darkAverage, histogram, reduce } from "sacla";
 import { histogramPlot } from "sacla/plot";

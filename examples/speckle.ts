@@ -1,4 +1,5 @@
 // Split-delay speckle: contrast from few photons, and how long the sample stays the same (g2) from the delay of two pulses.
+// Run: npx tsx node_modules/sacla/examples/speckle.ts
 import { mkdir, writeFile } from "node:fs/promises";
 import { linePlot } from "sacla/plot";
 import { darkAverage, reduce, speckleContrast, speckleDelays } from "sacla/reduce";

@@ -1,4 +1,7 @@
-/** Split-delay optics: align both branches at delay 0, then hold 1 ps at another photon energy. */
+/**
+ * Split-delay optics: align both branches at delay 0, then hold 1 ps at another photon energy.
+ * Run: npx tsx node_modules/sacla/examples/split-delay.ts
+ */
 import { connect } from "sacla";
 import { Experiment } from "sacla/ec";
 import { SplitDelay } from "sacla/optics";

@@ -1,4 +1,5 @@
 // Arrival timing: edges on the pictures of the timing monitor, and fs per pixel from a run in which its stage was scanned.
+// Run: npx tsx node_modules/sacla/examples/timing.ts
 import { mkdir, writeFile } from "node:fs/promises";
 import { connect } from "sacla";
 import { linePlot } from "sacla/plot";

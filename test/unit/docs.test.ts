@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { errorsPage } from "../../scripts/docs/errors-page.ts";
 import { citiusCalls, fromPythonPage, liveCalls, otherCalls } from "../../scripts/docs/from-python-page.ts";
@@ -109,4 +109,15 @@ describe("docs made from code", () => {
     }
     expect([ip.reconstruction, ip.Assembler, St].every((thing) => typeof thing === "function")).toBe(true);
   });
+});
+
+describe("examples", () => {
+  const folder = new URL("../../examples/", import.meta.url);
+  it.each(readdirSync(folder).filter((name) => name.endsWith(".ts")))(
+    "%s: its first comment says how it is run",
+    (name) => {
+      const [comment] = readFileSync(new URL(name, folder), "utf8").split(/^import /m);
+      expect(comment).toContain(`Run: npx tsx node_modules/sacla/examples/${name}\n`);
+    },
+  );
 });
