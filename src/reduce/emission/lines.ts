@@ -39,9 +39,11 @@ export interface EmissionLines {
   /** The brightest first; in the order given when their places were. */
   readonly lines: readonly EmissionLine[];
   readonly blurRmsEv: number;
-  /** Photons per pixel, over all shots. */
+  /** Photons per pixel, over all shots, in the middle of the spectrum. */
   readonly background: number;
   readonly backgroundError: number;
+  /** Change of the background from the middle to the end of the spectrum, in parts of it; 0 where it is even. */
+  readonly backgroundSlope: number;
   /** The fitted curve at the energies of the spectrum, photons per eV. */
   readonly curve: Float64Array;
   /** Pearson's χ² per degree of freedom, of neighboring bins that hold 25 photons and more together. */
@@ -59,8 +61,8 @@ const CHANCE_OF_SCATTER = 1e-3;
 const GROUP = 25;
 
 /**
- * Lines of a spectrum on a background that is even over the pixels, by the greatest likelihood of the photons counted
- * (Poisson). Errors of the energies hold that of the calibration.
+ * Lines of a spectrum on a background that is even over the pixels, or changes evenly where that is significant, by the
+ * greatest likelihood of the photons counted (Poisson). Errors of the energies hold that of the calibration.
  *
  * Real lines may be asymmetric: a fit with one Lorentzian then finds a place between its top and its mean, and a line
  * more describes the asymmetry; see `reducedChiSquare`.
@@ -82,7 +84,12 @@ export function fitEmissionLines(
   // Pixels and bins blur too, each like an even distribution of its width.
   const least = spectrum.binEv / Math.sqrt(6);
   const blur = { from: Math.hypot(blurRmsEv ?? 0, least), to: Math.hypot(blurRmsEv ?? curve.blurRmsEv, least) };
-  const found = typeof lines === "object" ? fitAt(spectrum, lines, blur) : fitOneByOne(spectrum, lines, blur);
+  const sloped = typeof lines === "object" ? fitAt(spectrum, lines, blur) : fitOneByOne(spectrum, lines, blur);
+  if (sloped === undefined) return fail(typeof lines === "object" ? lines.length : (lines ?? 1));
+  // A slope has to gain as much as a line that somebody knows to be there.
+  const even = fitLines(spectrum, sloped.lines, blur, false);
+  const isEven = even !== undefined && 2 * (sloped.logLikelihood - even.logLikelihood) < WANTED;
+  const found = isEven ? even : sloped;
   const { chiSquare, freedom } = scatterOf(spectrum, found);
   const reducedChiSquare = freedom > 0 ? chiSquare / freedom : NaN;
   const isExcess = fProbability(reducedChiSquare, freedom, Infinity) < CHANCE_OF_SCATTER;
@@ -104,6 +111,7 @@ export function fitEmissionLines(
     lines: typeof lines === "object" ? all : all.sort((a, b) => b.photons - a.photons),
     blurRmsEv: Math.sqrt(Math.max(0, found.blurEv ** 2 - least ** 2)),
     background: found.background,
+    backgroundSlope: found.slope,
     backgroundError: (found.errors.at(-1) ?? NaN) * errorScale,
     curve: found.curve,
     reducedChiSquare,
@@ -119,7 +127,7 @@ function asLines(name: string, value: unknown): number | readonly number[] {
 
 type Blur = Readonly<{ from: number; to: number }>;
 
-function fitAt(spectrum: EmissionSpectrum, energies: readonly number[], blur: Blur): FittedLines {
+function fitAt(spectrum: EmissionSpectrum, energies: readonly number[], blur: Blur): FittedLines | undefined {
   const starts: LineStart[] = [];
   for (const energy of energies) {
     const { energyEv } = spectrum;
@@ -128,18 +136,18 @@ function fitAt(spectrum: EmissionSpectrum, energies: readonly number[], blur: Bl
     const gaps = energies.filter((other) => other !== energy).map((other) => Math.abs(other - energy));
     starts.push(startLine(spectrum, starts, blur.to, [energy, Math.min(5, ...gaps.map((gap) => gap / 2))]));
   }
-  return fitLines(spectrum, starts, blur) ?? fail(energies.length);
+  return fitLines(spectrum, starts, blur, true);
 }
 
-function fitOneByOne(spectrum: EmissionSpectrum, wanted: number | undefined, blur: Blur): FittedLines {
-  let fitted = fitLines(spectrum, [], blur) ?? fail(wanted ?? 1);
-  for (let count = 1; count <= (wanted ?? MOST_LINES); count++) {
+function fitOneByOne(spectrum: EmissionSpectrum, wanted: number | undefined, blur: Blur): FittedLines | undefined {
+  let fitted = fitLines(spectrum, [], blur, true);
+  for (let count = 1; fitted !== undefined && count <= (wanted ?? MOST_LINES); count++) {
     const next = withOneMore(spectrum, fitted, blur);
     const gain = 2 * ((next?.logLikelihood ?? -Infinity) - fitted.logLikelihood);
     const least = wanted === undefined || count === 1 ? SIGNIFICANT : WANTED;
     if (next === undefined || gain < least) {
       if (wanted === undefined && count > 1) break;
-      return fail(wanted ?? 1);
+      return undefined;
     }
     fitted = next;
   }
@@ -154,7 +162,7 @@ function withOneMore(spectrum: EmissionSpectrum, { lines }: FittedLines, blur: B
   ];
   let best: FittedLines | undefined;
   for (const start of starts) {
-    const fitted = fitLines(spectrum, start, blur);
+    const fitted = fitLines(spectrum, start, blur, true);
     if ((fitted?.logLikelihood ?? -Infinity) > (best?.logLikelihood ?? -Infinity)) best = fitted;
   }
   return best;

@@ -14,10 +14,12 @@ export interface LineStart {
 export interface FittedLines {
   readonly lines: readonly LineStart[];
   readonly blurEv: number;
-  /** Photons per pixel. */
+  /** Photons per pixel, in the middle of the spectrum. */
   readonly background: number;
+  /** Change of the background from the middle to the end of the spectrum, in parts of it; 0 where it is even. */
+  readonly slope: number;
   readonly logLikelihood: number;
-  /** Of photons, energy, half width of each line; of the blur when it is free; of the background last. */
+  /** Of photons, energy, half width of each line; of blur and slope when they are free; of the background last. */
   readonly errors: readonly number[];
   /** Photons per eV in each bin. */
   readonly curve: Float64Array;
@@ -27,15 +29,19 @@ const ROUNDS = 200;
 const SETTLED = 1e-7;
 const LEAST_HALF_WIDTH = 0.02;
 const LARGEST_STEP = 1.5;
+/** A background is never less than nothing at an end. */
+const LARGEST_SLOPE = 0.999;
 
 /**
  * Fisher scoring, damped where it does not climb. `blur.to` > `blur.from`: the blur is free between them.
+ * @param isSloped - whether the background may change evenly over the spectrum
  * @returns undefined where the photons do not determine the lines
  */
 export function fitLines(
   spectrum: EmissionSpectrum,
   starts: readonly LineStart[],
   blur: { readonly from: number; readonly to: number },
+  isSloped: boolean,
 ): FittedLines | undefined {
   const isFree = blur.to > blur.from && starts.length > 0;
   const total = spectrum.photons.reduce((sum, n) => sum + n, 0);
@@ -43,13 +49,15 @@ export function fitLines(
   const range = (spectrum.energyEv.at(-1) ?? NaN) - (spectrum.energyEv[0] ?? NaN);
   const inLines = starts.reduce((sum, { photons }) => sum + photons, 0);
   const start = starts.flatMap(({ photons, energyEv, halfWidthEv }) => [photons, energyEv, halfWidthEv]);
-  let at = [...start, ...(isFree ? [0.8 * blur.to] : []), Math.max(0.05 * total, total - inLines) / pixels];
+  const others = [...(isFree ? [0.8 * blur.to] : []), ...(isSloped ? [0] : [])];
+  let at = [...start, ...others, Math.max(0.05 * total, total - inLines) / pixels];
   const fixed = isFree ? undefined : blur.to;
-  const model = new LineModel(spectrum, starts.length, fixed);
+  const model = new LineModel(spectrum, starts.length, fixed, isSloped);
   const bound = (values: readonly number[]): number[] =>
     values.map((value, k) => {
       if (k === values.length - 1) return Math.max(value, (1e-6 * total + 1e-3) / pixels);
-      if (isFree && k === values.length - 2) return Math.min(blur.to, Math.max(blur.from, value));
+      if (k === model.blurAt) return Math.min(blur.to, Math.max(blur.from, value));
+      if (k === model.slopeAt) return Math.min(LARGEST_SLOPE, Math.max(-LARGEST_SLOPE, value));
       if (k % 3 === 0) return Math.max(value, 1e-3);
       return k % 3 === 2 ? Math.min(range, Math.max(LEAST_HALF_WIDTH, value)) : value;
     });
@@ -72,7 +80,7 @@ export function fitLines(
       if (damping > 1e8) break;
     }
   }
-  return resultOf(model, at, now, starts.length, { isFree, fixed, blur });
+  return resultOf(model, at, now, starts.length, { fixed, blur });
 }
 
 function resultOf(
@@ -80,14 +88,16 @@ function resultOf(
   at: readonly number[],
   { information, logLikelihood, curve }: Likelihood,
   count: number,
-  { isFree, fixed, blur }: { isFree: boolean; fixed: number | undefined; blur: { from: number; to: number } },
+  { fixed, blur }: { fixed: number | undefined; blur: { from: number; to: number } },
 ): FittedLines | undefined {
   const last = at.length - 1;
-  const blurAt = isFree ? last - 1 : -1;
-  const blurEv = fixed ?? at[last - 1] ?? NaN;
+  const { blurAt, slopeAt } = model;
+  const blurEv = fixed ?? at[blurAt] ?? NaN;
+  const slope = at[slopeAt] ?? 0;
   // At an end of what it may be, a parameter is not moved by the photons.
   const atEnd = (k: number): boolean =>
     (k === blurAt && (blurEv <= blur.from * 1.0001 || blurEv >= blur.to * 0.9999)) ||
+    (k === slopeAt && Math.abs(slope) >= LARGEST_SLOPE) ||
     (k < 3 * count && k % 3 === 2 && (at[k] ?? 0) <= LEAST_HALF_WIDTH);
   const free = at.map((_, k) => k).filter((k) => !atEnd(k));
   const sizes = free.map((k) => Math.sqrt(information[k]?.[k] ?? NaN));
@@ -101,7 +111,7 @@ function resultOf(
     return i < 0 ? 0 : Math.sqrt(inverse[i]?.[i] ?? NaN) / (sizes[i] ?? NaN);
   });
   const lines = Array.from({ length: count }, (_, k) => model.line(at, k));
-  return { lines, blurEv, background: at[last] ?? NaN, logLikelihood, errors, curve };
+  return { lines, blurEv, background: at[last] ?? NaN, slope, logLikelihood, errors, curve };
 }
 
 /** Far from the maximum a step of Fisher's may leap over it: no more than a part of each line's own size. */
@@ -139,16 +149,21 @@ interface Likelihood {
   readonly curve: Float64Array;
 }
 
-/** Photons expected in each bin. Parameters: photons, energy, half width of each line; blur if free; background. */
+/** Photons expected in each bin. Parameters: photons, energy, half width of each line; blur, slope if free; background. */
 class LineModel {
+  /** Which parameters blur and slope are; −1 where they are not free. */
+  readonly blurAt: number;
+  readonly slopeAt: number;
   readonly #spectrum: EmissionSpectrum;
   readonly #count: number;
   readonly #fixedBlur: number | undefined;
 
-  constructor(spectrum: EmissionSpectrum, count: number, fixedBlur: number | undefined) {
+  constructor(spectrum: EmissionSpectrum, count: number, fixedBlur: number | undefined, isSloped: boolean) {
     this.#spectrum = spectrum;
     this.#count = count;
     this.#fixedBlur = fixedBlur;
+    this.blurAt = fixedBlur === undefined ? 3 * count : -1;
+    this.slopeAt = isSloped ? 3 * count + (fixedBlur === undefined ? 1 : 0) : -1;
   }
 
   line(at: readonly number[], k: number): LineStart {
@@ -183,18 +198,24 @@ class LineModel {
   /** Photons per eV at an energy, and how they change with each parameter. */
   #bin(parameters: readonly number[], energy: number, pixelsPerEv: number): { value: number; slopes: number[] } {
     const last = parameters.length - 1;
-    const blur = this.#fixedBlur ?? parameters[last - 1] ?? NaN;
+    const blur = this.#fixedBlur ?? parameters[this.blurAt] ?? NaN;
     const slopes = new Array<number>(parameters.length).fill(0);
-    let value = (parameters[last] ?? NaN) * pixelsPerEv;
-    slopes[last] = pixelsPerEv;
+    const { energyEv: energies } = this.#spectrum;
+    const [low = NaN, high = NaN] = [energies[0], energies.at(-1)];
+    const away = (2 * energy - low - high) / (high - low);
+    const even = (parameters[last] ?? NaN) * pixelsPerEv;
+    const shape = 1 + (parameters[this.slopeAt] ?? 0) * away;
+    let value = even * shape;
+    slopes[last] = pixelsPerEv * shape;
+    if (this.slopeAt >= 0) slopes[this.slopeAt] = even * away;
     for (let k = 0; k < this.#count; k++) {
       const { photons, energyEv, halfWidthEv } = this.line(parameters, k);
-      const shape = voigt(energy - energyEv, blur, halfWidthEv);
-      value += photons * shape.value;
-      slopes[3 * k] = shape.value;
-      slopes[3 * k + 1] = -photons * shape.byX;
-      slopes[3 * k + 2] = photons * shape.byGamma;
-      if (this.#fixedBlur === undefined) slopes[last - 1] = (slopes[last - 1] ?? 0) + photons * shape.bySigma;
+      const line = voigt(energy - energyEv, blur, halfWidthEv);
+      value += photons * line.value;
+      slopes[3 * k] = line.value;
+      slopes[3 * k + 1] = -photons * line.byX;
+      slopes[3 * k + 2] = photons * line.byGamma;
+      if (this.blurAt >= 0) slopes[this.blurAt] = (slopes[this.blurAt] ?? 0) + photons * line.bySigma;
     }
     return { value, slopes };
   }
