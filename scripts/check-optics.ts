@@ -67,7 +67,14 @@ export const opticsTrials: Readonly<Record<string, (seed: number) => Promise<rea
 async function atFacility<R>(seed: number, work: (bench: Bench) => Promise<R>): Promise<R> {
   const simulated = createSimulatedFacility({ seed, clock: new RehearsalClock() });
   await using facility = new Facility(inProcess(simulatedEndpoint(simulated)));
-  await using control = await facility.ec.control(3, { name: "check", reason: "optics", experiment, pollMs: 2 });
+  await using control = await facility.ec.control(3, {
+    name: "check",
+    reason: "optics",
+    experiment,
+    pollMs: 2,
+    // A busy computer may keep it waiting for longer than the usual lease.
+    ttlMs: 600_000,
+  });
   const beamline = controlBeamline(facility, control, { experiment, monitor: "i0", pollMs: 2 });
   return await work({ beamline, truth: simulated.truth });
 }

@@ -149,7 +149,10 @@ interface Likelihood {
   readonly curve: Float64Array;
 }
 
-/** Photons expected in each bin. Parameters: photons, energy, half width of each line; blur, slope if free; background. */
+/**
+ * Photons expected in each bin. Parameters: photons, energy, half width of each line; blur and slope if free;
+ * background.
+ */
 class LineModel {
   /** Which parameters blur and slope are; −1 where they are not free. */
   readonly blurAt: number;

@@ -24,7 +24,10 @@ export interface SpeckleContrast {
   /** Photons per pixel, over all shots. */
   readonly photonsPerPixel: number;
   readonly photonsPerPixelError: number;
-  /** β = 1/M: the variance of the expected photons of a pixel over the square of their mean. M: number of modes. */
+  /**
+   * β = 1/M: the variance of the expected photons of a pixel over the square of their mean. M: number of modes. NaN,
+   * as is its error, with no more photons than noise makes.
+   */
   readonly contrast: number;
   /** Of statistics, and of what mean and read noise are uncertain by when `noiseAdu` is a dark average: with few dark
    * shots this is most of it below 0.03 photons per pixel, however many shots there are. */
@@ -323,7 +326,9 @@ export function contrastOf(tags: Uint32Array, columns: readonly Float64Array[]):
   });
   const extra = over((shot, n) => (slopes[n] ?? NaN) * 2 * of(MEAN, shot) * of(MEAN_VARIANCE, shot));
   const pulled = over((shot, n) => ((slopes[n] ?? NaN) * of(NOISE, shot)) / of(PIXELS, shot));
-  const square = weighted((shot) => of(SQUARE, shot)) - extra;
+  const squares = weighted((shot) => of(SQUARE, shot)) - extra;
+  // With no more photons than the noise makes there is no contrast, and no error that could be small.
+  const square = squares > 0 ? squares : NaN;
   const contrast = (weighted((shot) => of(EXCESS, shot)) + pulled) / square;
   const variance =
     over((shot, n) => (weights[n] ?? NaN) ** 2 * of(EXCESS_VARIANCE, shot)) + weighted(() => 1) ** 2 * commonVariance;
