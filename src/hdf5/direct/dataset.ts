@@ -11,7 +11,7 @@ import {
   TREE_1,
   TREE_2,
 } from "./chunk-index.ts";
-import { textsIn } from "./group.ts";
+import { objectAt, textsIn } from "./group.ts";
 import { DATASPACE, DATATYPE, EXTERNAL_FILES, eachMessage, FILL, FILTERS, LAYOUT, OLD_FILL } from "./object-header.ts";
 import { collectionAt } from "./virtual.ts";
 
@@ -189,6 +189,18 @@ export function writtenAlongFirst(
   const all = others.reduce((product, n) => product * n, 1);
   for (const [k, chunks] of chunksOf.entries()) if (chunks === all) written.fill(1, k * length, (k + 1) * length);
   return written;
+}
+
+/** Whether any chunk went through the filter at an index of the list: what grows by a filter may be stored without. */
+export function usesFilter(file: Hdf5Bytes, path: string, index: number): boolean {
+  try {
+    const { layout, shape, itemBytes } = datasetAt(file, objectAt(file, path));
+    if (layout.kind !== "chunks") return true;
+    return chunksIn(file, layout, shape, itemBytes).some(({ mask }) => (mask & (1 << index)) === 0);
+  } catch (error) {
+    if (error instanceof UnsupportedStructure || error instanceof RangeError) return true;
+    throw error;
+  }
 }
 
 /** A chunk that was not compressed has the bytes of its values: HDF5 itself would take what lies behind it. */

@@ -1,9 +1,10 @@
 import { isSaclaError } from "../../core/errors.ts";
 import { TagRows } from "../../core/tag-rows.ts";
 import { imageShape } from "../direct/dataset.ts";
+import { absenceOf } from "../read/absence.ts";
 import { pathsBelow } from "../read/below.ts";
 import type { H5File } from "../read/h5file.ts";
-import { surplusAxes } from "../read/h5types.ts";
+import { surplusAxes, unlessOdd } from "../read/h5types.ts";
 import { StoredDetector } from "../read/stored-detector.ts";
 import { checkDataset, datasetRules, error, type FindingBook, warning } from "./rules.ts";
 
@@ -83,6 +84,11 @@ function checkRun(file: H5File, root: string, book: Book): void {
 
 function checkTags(file: H5File, root: string, book: Book): number[] {
   const path = `${root}/event_info/tag_number_list`;
+  const absence = book.read("tag-list", path, () => absenceOf(file, path));
+  if (absence !== undefined) {
+    book.add("tag-list", path, absence.what);
+    return [];
+  }
   const listed = Array.from(book.read("tag-list", path, () => file.numbers(path)) ?? [], (tag) =>
     tag < 0 ? tag + 2 ** 32 : tag,
   );
@@ -210,7 +216,8 @@ function checkImages(
 ): Set<number> {
   const found = new Set<number>();
   const stored = new StoredDetector(file, detector, detector, 0, new TagRows(Uint32Array.from(tags)));
-  let expected: string | undefined;
+  const { ysize, xsize } = (stored.hasImage ? unlessOdd(() => stored.info) : undefined) ?? {};
+  const expected = ysize === undefined ? undefined : `[${ysize}, ${xsize}]`;
   for (const name of file.keys(detector)) {
     const tag = Number(/^tag_(\d+)$/.exec(name)?.[1]);
     if (Number.isNaN(tag)) continue;
@@ -240,10 +247,10 @@ function checkImages(
     });
     book.check("filter", path, () => file.unreadable(path)?.what ?? null);
     const text = `[${shape.join(", ")}]`;
-    expected ??= text;
     if (shape.length !== 2 || shape.some((length) => length < 1))
       book.add("image-shape", path, `has shape ${text}${surplusAxes(shape)}`);
-    else if (text !== expected) book.add("image-shape", path, `has shape ${text}, the first image ${expected}`);
+    else if (expected !== undefined && text !== expected)
+      book.add("image-shape", path, `has shape ${text}, and most images ${expected}`);
   }
   if (found.size === 0) {
     for (const tag of book.read("image-shape", detector, () => stored.tags) ?? []) found.add(tag);

@@ -47,7 +47,7 @@ interface StoredRuns {
  */
 export function readRuns(file: H5File, options: ArchiveOptions): StoredRuns {
   const path = "/file_info/run_number_list";
-  const listed = new Set(required(file, path, file.numbers(path)));
+  const listed = new Set(required(file, path, digitsIn(file, path) ?? file.numbers(path)));
   if (listed.size === 0) throw notDataConvert(file, path, "is empty");
   const provenance = readProvenance(file);
   const runs: StoredRun[] = [];
@@ -239,7 +239,7 @@ export class StoredRun {
   #tagList(): Uint32Array {
     const path = this.#tagListPath;
     this.#checkWritten(path);
-    const list = required(this.#file, path, this.#file.list(path));
+    const list = required(this.#file, path, digitsIn(this.#file, path) ?? this.#file.list(path));
     if (list.length === 0) throw damaged(this.#file, path, "is empty");
     // The same bits.
     if (list instanceof Int32Array || list instanceof Uint32Array)
@@ -263,7 +263,7 @@ export class StoredRun {
 
   #tagNumber(name: string): number {
     const path = `${this.#root}/${name}`;
-    return unsigned(required(this.#file, path, this.#file.number(path)));
+    return unsigned(required(this.#file, path, digitsIn(this.#file, path)?.[0] ?? this.#file.number(path)));
   }
 
   #checkRange(): void {
@@ -337,7 +337,8 @@ export class StoredRun {
     const taken = new Set(["__proto__", ...named.flatMap(({ name = "" }) => compositeOf(name) ?? [])]);
     for (const { group, name } of named) {
       const isTaken = name !== undefined && (detectors.has(name) || taken.has(name));
-      if (name === undefined) this.#odd.push(`${this.#root}/${group} has no detector_name, and is called ${group}`);
+      if (name === undefined || name === "")
+        this.#odd.push(`${this.#root}/${group} has no detector_name, and is called ${group}`);
       else if (isTaken)
         this.#odd.push(`${this.#root}/${group} is named ${show(name)} as another detector, and is called ${group}`);
       add(group, name === undefined || name === "" || isTaken ? group : name);
@@ -364,6 +365,12 @@ function numbered(names: readonly string[], pattern: RegExp): [name: string, k: 
       return k === undefined ? [] : [[name, Number(k)]];
     })
     .sort(([, a], [, b]) => a - b);
+}
+
+/** Whole numbers that are written as texts, as some scripts write runs and tags; undefined for anything else. */
+function digitsIn(file: H5File, path: string): Float64Array | undefined {
+  const texts = file.texts(path) ?? [file.textOrNone(path) ?? ""];
+  return texts.every((text) => /^\d{1,10}$/.test(text)) ? Float64Array.from(texts, Number) : undefined;
 }
 
 /** DataConvert stores tags as signed 32-bit: those above 2^31 come out negative. */

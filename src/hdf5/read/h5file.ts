@@ -1,7 +1,7 @@
 import { isSaclaError, SaclaError, show } from "../../core/errors.ts";
 import type { Pixels, PixelType } from "../../core/ndarray.ts";
 import { Hdf5Bytes } from "../direct/bytes.ts";
-import { imageShape } from "../direct/dataset.ts";
+import { imageShape, usesFilter } from "../direct/dataset.ts";
 import { foundBeside } from "../direct/external.ts";
 import {
   arrays,
@@ -288,7 +288,7 @@ export class H5File {
   unreadable(path: string): { readonly reason: "unsupported"; readonly what: string } | undefined {
     if (this.kind(path) !== "dataset") return undefined;
     const filters = this.#call(path, (h5) => h5.get_dataset_filters(this.#id, path));
-    const unknown = filters.find(({ id }) => filterMissing(id) !== undefined);
+    const unknown = filters.find(({ id }, i) => filterMissing(id) !== undefined && usesFilter(this.fileBytes, path, i));
     if (unknown === undefined) return undefined;
     const { name, id } = unknown;
     const what = `it is compressed with the HDF5 filter ${name} (id ${id}), which is not built in`;

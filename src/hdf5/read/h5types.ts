@@ -37,12 +37,25 @@ export function isLine({ shape }: H5Metadata): boolean {
   return shape !== null && shape.filter((length) => length !== 1).length < 2;
 }
 
+/** What is neither number nor text, by its H5T_class_t. */
+const otherTypes: Readonly<Record<number, string>> = {
+  [INTEGER]: "whole numbers of an unusual size",
+  2: "times",
+  4: "bit fields",
+  5: "opaque bytes",
+  6: "compound (or complex numbers)",
+  7: "references",
+  [ENUM]: "an enumeration",
+  9: "lists of variable length",
+  10: "arrays",
+};
+
 /** Type and shape in words. */
 export function typeAndShape(meta: H5Metadata): string {
   const type =
     meta.type === STRING
       ? "text"
-      : (numberType(meta) ?? (meta.type === FLOAT ? `f${meta.size}` : `of HDF5 type class ${meta.type}`));
+      : (numberType(meta) ?? (meta.type === FLOAT ? `f${meta.size}` : (otherTypes[meta.type] ?? "of an unknown type")));
   if (meta.shape === null) return "empty";
   return meta.shape.length === 0 ? `one ${type}` : `${type} of shape [${meta.shape.join(", ")}]`;
 }

@@ -1,3 +1,4 @@
+import { statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { SaclaError } from "../../core/errors.ts";
@@ -55,7 +56,7 @@ async function start(): Promise<H5> {
   // The module starts its library once: under another address it is another module.
   const url = restarts === 0 ? "h5wasm/node" : `${import.meta.resolve("h5wasm/node")}?restart=${restarts}`;
   const { ready }: typeof import("h5wasm/node") = restarts === 0 ? await import("h5wasm/node") : await import(url);
-  current = collectComplaints(await ready);
+  current = openingOnlyFiles(collectComplaints(await ready));
   const plugins = pluginFolder();
   if (plugins !== undefined) current.insert_plugin_search_path(plugins, 0);
   return current;
@@ -93,6 +94,18 @@ function collectComplaints(h5: H5): H5 {
       "This version of h5wasm does not show what HDF5 prints; use the version sacla asks for.",
     );
   Object.assign(stderr, { node: characterDevice, stream_ops: { write } });
+  return h5;
+}
+
+/** HDF5 opens what a link or a list of raw files names, and of a pipe it would wait for the writer for ever. */
+function openingOnlyFiles(h5: H5): H5 {
+  const open = h5.FS.open.bind(h5.FS);
+  h5.FS.open = (path, ...how) => {
+    const found = statSync(path, { throwIfNoEntry: false });
+    const isPlain = found === undefined || found.isFile() || found.isDirectory();
+    // Below what is no folder there is nothing.
+    return open(isPlain ? path : join(path, "none"), ...how);
+  };
   return h5;
 }
 

@@ -252,6 +252,14 @@ describe("validateFile", () => {
     ]);
   });
 
+  it("compares images with the size that most have, also where the first one is odd", async () => {
+    const first = { "/run_7/detector_2d_1/tag_101/detector_data": { data: new Float32Array(15), shape: [5, 3] } };
+    const { findings } = await validateFile(await writeHdf5(folder, "first.h5", good(first)));
+    expect(findings).toMatchObject([
+      { path: expect.stringContaining("tag_101"), message: "has shape [5, 3], and most images [4, 3]" },
+    ]);
+  });
+
   it("passes the fixture", async () => {
     const fixture = fileURLToPath(new URL("../../../../fixtures/tiny-octal.h5", import.meta.url));
     expect(await validateFile(fixture)).toMatchObject({ isValid: true, findings: [] });

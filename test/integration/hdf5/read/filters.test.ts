@@ -2,7 +2,8 @@ import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect } from "vitest";
-import { compressions, openArchive } from "../../../../src/hdf5/index.ts";
+import { compressions, openArchive, validateFile } from "../../../../src/hdf5/index.ts";
+import { archiveParts, TAGS, writeHdf5 } from "../../../support/archive-parts.ts";
 import { bundled } from "../../../support/bundled.ts";
 import { sacla } from "../../../support/cli.ts";
 import { cli } from "../../../support/fake-io.ts";
@@ -52,6 +53,37 @@ itNeeding(
     expect(JSON.parse(said)).toEqual(kinds.flatMap((kind) => [`${kind}.dataconvert 0`, `${kind}.nxmx 0`]));
     const found = execFileSync(filtering ?? "", [script("filtered.py"), folder, ...kinds], { encoding: "utf8" });
     expect(JSON.parse(found)).toEqual(kinds.flatMap((kind) => [`${kind}.dataconvert 16`, `${kind}.nxmx 1`]));
+  },
+);
+
+itNeeding(
+  reading !== undefined,
+  "no Python with h5py",
+  "what no filter could make smaller is read without it",
+  async () => {
+    const path = join(folder, "kept.h5");
+    const source = await writeHdf5(folder, "kept-source.h5", archiveParts());
+    // h5py leaves its filter LZF out where it makes a chunk no smaller.
+    const lines = [
+      "import h5py, sys, shutil, numpy as np",
+      "shutil.copy(sys.argv[1], sys.argv[2])",
+      "file = h5py.File(sys.argv[2], 'r+')",
+      "run, random = file['run_7'], np.random.default_rng(1)",
+      "run.create_dataset('event_info/bl_3/noise', data=random.random(3), chunks=(3,), compression='lzf')",
+      "data = run['detector_2d_1/tag_103']",
+      "pixels = data['detector_data'][()]",
+      "del data['detector_data']",
+      "data.create_dataset('detector_data', data=pixels + random.random(pixels.shape), chunks=pixels.shape, compression='lzf', dtype='f4')",
+      "print(run['event_info/bl_3/noise'].id.get_chunk_info(0).filter_mask, data['detector_data'].id.get_chunk_info(0).filter_mask)",
+    ];
+    const masks = execFileSync(reading ?? "", ["-c", lines.join("\n"), source, path], { encoding: "utf8" });
+    expect(masks.trim()).toBe("1 1");
+    const archive = await openArchive(path);
+    expect((await archive.runInfo(3, 7)).notes).toBeUndefined();
+    const column = await archive.column("bl_3/noise", 202502, Uint32Array.from(TAGS));
+    expect(column.values.every((value) => value > 0 && value < 1)).toBe(true);
+    await archive.close();
+    expect((await validateFile(path)).findings.filter(({ rule }) => rule === "filter")).toEqual([]);
   },
 );
 

@@ -73,6 +73,11 @@ describe("one odd part of a file", () => {
       [/detector_2d_1 has no detector_name, and is called detector_2d_1/],
     ],
     [
+      "a detector whose name is empty",
+      { [`${detector}/detector_info/detector_name`]: { data: "", dtype: "A4" } },
+      [/detector_2d_1 has no detector_name, and is called detector_2d_1/],
+    ],
+    [
       "a detector whose name is a number",
       { [`${detector}/detector_info/detector_name`]: { data: 3 } },
       [/detector_name.* is one i4/],
@@ -379,6 +384,23 @@ describe("one odd part of a file", () => {
       expect(await notesOf(path)).toEqual([]);
       await archive.close();
     }
+  });
+
+  it("runs and tags that are texts of whole numbers are numbers", async () => {
+    const path = await write({
+      "/file_info/run_number_list": { data: ["7"], dtype: "A8" },
+      "/run_7/run_info/start_tag_number": { data: "101", dtype: "A12" },
+      [`${events}/tag_number_list`]: { data: TAGS.map(String), dtype: "A12" },
+    });
+    const archive = await openArchive(path);
+    expect(archive.runs(bl, 9)).toEqual([run]);
+    expect(await archive.runInfo(bl, run)).toMatchObject({ start_tagnumber: 101 });
+    expect([...(await archive.tags(bl, run))]).toEqual(TAGS);
+    await archive.close();
+    const odd = await write({ "/file_info/run_number_list": { data: ["7a"], dtype: "A8" } });
+    await expect(openArchive(odd)).rejects.toThrow(
+      /run_number_list of .* is text of shape \[1\], but must be a list of/,
+    );
   });
 
   it("texts of a signal with other units are in that of the first, or missing", async () => {
