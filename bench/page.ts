@@ -4,7 +4,8 @@
  */
 import { once, setMaxListeners } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { Agent, type IncomingMessage, request } from "node:http";
+import { request } from "node:http";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { CallParams } from "../src/transport/methods.ts";
@@ -26,6 +27,11 @@ const look: Omit<CallParams<"page.live">, "bl" | "detId" | "after" | "waitMs"> =
   rois: [],
   profile: null,
 };
+
+/** The head of an answer and the beginning of what it holds are in so many bytes. */
+const MOST_HEAD = 3000;
+/** Pictures that all other viewers have got. */
+let pictures = 0;
 
 const [viewers = "20", seconds = "20", warmUp = "20"] = process.argv.slice(2);
 const folder = mkdtempSync(join(tmpdir(), "sacla-bench-"));
@@ -58,6 +64,8 @@ async function measure(what: string, others: number): Promise<void> {
   };
   await page.waitForTimeout(1000 * Number(warmUp));
   const spent = processorMs();
+  const seen = pictures;
+  const own = process.cpuUsage();
   const times: number[] = [];
   const before = await state();
   const until = performance.now() + 1000 * Number(seconds);
@@ -67,6 +75,8 @@ async function measure(what: string, others: number): Promise<void> {
   }
   const drawn = (await state()).drawn - before.drawn;
   const now = processorMs();
+  // What the other viewers take here would be spent on their own computers.
+  const { user, system } = process.cpuUsage(own);
   times.sort((a, b) => a - b);
   const at = (share: number): string => (times[Math.floor(share * (times.length - 1))] ?? NaN).toFixed(0);
   console.log(
@@ -75,6 +85,11 @@ async function measure(what: string, others: number): Promise<void> {
   row({ what: `pictures drawn, ${what}`, unit: "/s", sacla: drawn / Number(seconds), goal: 10, atLeast: true });
   row({ what: `shot → pixels, ${what}`, unit: "ms", sacla: times[times.length >> 1] ?? NaN, goal: 200 });
   const each = Object.entries(now).map(([name, ms]) => `${name} ${((ms - (spent[name] ?? 0)) / drawn).toFixed(0)}`);
+  if (others > 1)
+    console.log(
+      `  pictures that each other viewer got: ${((pictures - seen) / (others - 1) / Number(seconds)).toFixed(1)}/s`,
+    );
+  each.push(`the viewers and this bench ${((user + system) / 1000 / drawn).toFixed(0)}`);
   console.log(
     `  processor ms for each picture drawn: ${each.join(", ")}; load ${readFileSync("/proc/loadavg", "utf8")}`,
   );
@@ -104,29 +119,49 @@ function processorMs(): Record<string, number> {
   return found;
 }
 
-/** Asks as a page of another computer does, at most 15 times a second: reads all of the answer, and draws nothing. */
+/**
+ * Asks as a page of another computer does, at most 15 times a second: takes all of the answer, and draws nothing. By a bare
+ * socket into one buffer: what the viewers' computers would do must take as little of this one as may be.
+ */
 async function watch(signal: AbortSignal): Promise<void> {
-  const agent = new Agent({ keepAlive: true });
   let after: number | null = null;
-  while (!signal.aborted) {
-    const seq: number | undefined = await seenBy(agent, after, signal).catch(() => undefined);
+  let answered = (_seq: number | null): void => {};
+  let head = "";
+  let taken = 0;
+  const take = (bytes: Buffer): void => {
+    // Of the answer itself only its beginning, where the number of the picture is.
+    if (head.length < MOST_HEAD) head += bytes.toString("latin1", 0, MOST_HEAD);
+    taken += bytes.byteLength;
+    const end = head.indexOf("\r\n\r\n");
+    if (end < 0 || taken < end + 4 + Number(/content-length: (\d+)/i.exec(head)?.[1])) return;
+    const [, seq] = /"frame":\{"seq":(\d+)/.exec(head) ?? [];
+    head = "";
+    taken = 0;
+    answered(seq === undefined ? null : Number(seq));
+  };
+  const { hostname, port, host } = new URL(server.address);
+  const buffer = Buffer.alloc(1 << 20);
+  const callback = (count: number): boolean => {
+    take(buffer.subarray(0, count));
+    return true;
+  };
+  const socket = connect({ host: hostname, port: Number(port), onread: { buffer, callback } });
+  signal.addEventListener("abort", () => socket.destroy(), { once: true });
+  socket.on("error", () => {});
+  socket.on("close", () => answered(null));
+  while (!signal.aborted && !socket.destroyed) {
+    const params: CallParams<"page.live"> = { bl: 3, detId: octalDetector, ...look, after, waitMs: 100 };
+    const body = JSON.stringify(params);
+    const came = new Promise<number | null>((resolve) => {
+      answered = resolve;
+    });
+    const headers = `Host: ${host}\r\nAccept: ${PACKED_TYPE}\r\nContent-Type: application/json`;
+    socket.write(`POST /v1/page/live HTTP/1.1\r\n${headers}\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+    const seq = await came;
+    pictures += seq === null ? 0 : 1;
     after = seq ?? after;
-    await new Promise((resolve) => setTimeout(resolve, seq === undefined ? 100 : 66));
+    await new Promise((resolve) => setTimeout(resolve, seq === null ? 100 : 66));
   }
-  agent.destroy();
-}
-
-/** The number of the next picture; undefined: there is none. */
-async function seenBy(agent: Agent, after: number | null, signal: AbortSignal): Promise<number | undefined> {
-  const params: CallParams<"page.live"> = { bl: 3, detId: octalDetector, ...look, after, waitMs: 100 };
-  const headers = { Accept: PACKED_TYPE, "Content-Type": "application/json" };
-  const asked = request(`${server.address}/v1/page/live`, { method: "POST", headers, agent, signal });
-  asked.end(JSON.stringify(params));
-  const [answer] = (await once(asked, "response")) as [IncomingMessage];
-  let start = "";
-  for await (const chunk of answer as AsyncIterable<Buffer>) if (start.length < 500) start += chunk.toString("latin1");
-  const [, seq] = /"frame":\{"seq":(\d+)/.exec(start) ?? [];
-  return seq === undefined ? undefined : Number(seq);
 }
 
 /** Asks, and reads nothing of the answer. */
