@@ -22,6 +22,8 @@ interface Found {
   readonly noise: number;
   readonly falsePerPixel: number;
   readonly found: number;
+  /** How many droplets they were found in. */
+  readonly droplets: number;
   /** Of all shots. */
   readonly pixels: number;
   /** Droplets of one photon, and the mean of their brightest pixels. */
@@ -35,6 +37,8 @@ const [PHOTONS, SIDE, LEAST_DENSITY, LARGEST_DENSITY] = [20_000, 200, 0.02, 1];
 /** Clouds that are looked at, rms in pixels. */
 const [SMALLEST, LARGEST] = [0.005, 0.3];
 const TURNS = 4;
+/** How often the density is set anew, and how much more than its mean it may be where light is uneven. */
+const [DENSITIES, LARGEST_UNEVENNESS] = [2, 5];
 /** Rms of the brightest pixel of single photons. */
 const SPREAD = 0.2;
 /** Share of the loss that the shape of the cloud is worth: the depth at which photons stop varies. */
@@ -42,23 +46,24 @@ const SHAPE = 0.05;
 
 /**
  * How many photons the thresholds lose, from a simulation of what was found: photons at random places, a Gaussian
- * cloud, the same read noise, thresholds and photons per pixel. The cloud is the one whose single photons have as much
- * in their brightest pixel as those found.
+ * cloud, the same read noise and thresholds. The cloud is the one whose single photons have as much in their brightest
+ * pixel as those found; the photons per pixel are so many that a droplet has as many photons as those found, because
+ * photons lie closer where light is uneven: speckle, spots, pulses of unlike energy.
  */
 export function dropletEfficiency(found: Found): DropletEfficiency | null {
   if (Number.isNaN(found.noise) || !(found.singles >= LEAST_SINGLES)) return null;
   const made = found.falsePerPixel * found.pixels;
-  const density = Math.min(LARGEST_DENSITY, Math.max(LEAST_DENSITY, (found.found - made) / found.pixels));
-  const at = (cloud: number): Simulated => simulate(cloud, density, found);
-  let [sharp, wide] = [at(SMALLEST), at(LARGEST)];
-  let best = found.brightest >= sharp.brightest ? sharp : wide;
-  for (let turn = 0; turn < TURNS; turn++) {
-    if (!(found.brightest < sharp.brightest && found.brightest > wide.brightest)) break;
-    const part = (sharp.brightest - found.brightest) / (sharp.brightest - wide.brightest);
-    best = at(sharp.cloud + Math.min(0.9, Math.max(0.1, part)) * (wide.cloud - sharp.cloud));
-    if (best.brightest > found.brightest) sharp = best;
-    else wide = best;
+  const mean = (found.found - made) / found.pixels;
+  const within = (density: number): number => Math.min(LARGEST_DENSITY, Math.max(LEAST_DENSITY, density));
+  let density = within(mean);
+  let search = cloudAt(density, found);
+  for (let round = 0; round < DENSITIES; round++) {
+    const closer = (found.found / found.droplets - 1) / (search.best.perDroplet - 1);
+    if (!Number.isFinite(closer)) break;
+    density = within(Math.min(LARGEST_UNEVENNESS * mean, Math.max(mean, density * closer)));
+    search = cloudAt(density, found);
   }
+  const { sharp, wide, best } = search;
   const per = (wide.efficiency - sharp.efficiency) / (wide.brightest - sharp.brightest);
   const slope = Number.isFinite(per) ? per : 0;
   const efficiency = best.efficiency + slope * (found.brightest - best.brightest);
@@ -79,10 +84,27 @@ export function dropletEfficiency(found: Found): DropletEfficiency | null {
   };
 }
 
+/** The cloud whose single photons are as bright as those found, between one that is sharper and one that is wider. */
+function cloudAt(density: number, found: Found): Record<"sharp" | "wide" | "best", Simulated> {
+  const at = (cloud: number): Simulated => simulate(cloud, density, found);
+  let [sharp, wide] = [at(SMALLEST), at(LARGEST)];
+  let best = found.brightest >= sharp.brightest ? sharp : wide;
+  for (let turn = 0; turn < TURNS; turn++) {
+    if (!(found.brightest < sharp.brightest && found.brightest > wide.brightest)) break;
+    const part = (sharp.brightest - found.brightest) / (sharp.brightest - wide.brightest);
+    best = at(sharp.cloud + Math.min(0.9, Math.max(0.1, part)) * (wide.cloud - sharp.cloud));
+    if (best.brightest > found.brightest) sharp = best;
+    else wide = best;
+  }
+  return { sharp, wide, best };
+}
+
 interface Simulated {
   readonly cloud: number;
   readonly efficiency: number;
   readonly brightest: number;
+  /** Photons found in a droplet, on average. */
+  readonly perDroplet: number;
 }
 
 const known = new Map<string, Simulated>();
@@ -97,17 +119,19 @@ function simulate(cloud: number, density: number, { seed, low, noise, falsePerPi
   const finder = new DropletFinder(SIDE, SIDE);
   const [photons, spectrum] = [new Uint32Array(SIDE * SIDE), new Float64Array(SPECTRUM_BINS + 1)];
   const pixels = new Float32Array(SIDE * SIDE);
-  let [placed, counted, singles, brightest, images] = [0, 0, 0, 0, 0];
+  let [placed, counted, groups, singles, brightest, images] = [0, 0, 0, 0, 0, 0];
   while (placed < PHOTONS) {
     for (let i = 0; i < pixels.length; i++) pixels[i] = noise * random.normal();
     for (let k = Math.round(rounded * SIDE * SIDE); k > 0; k--, placed++) expose(pixels, random, cloud);
-    counted += finder.count(pixels, 1, seed, low, photons, spectrum)[0];
+    const [number, droplets] = finder.count(pixels, 1, seed, low, photons, spectrum);
+    counted += number;
+    groups += droplets;
     singles += finder.singles;
     brightest += finder.brightest;
     images++;
   }
   const efficiency = (counted - falsePerPixel * SIDE * SIDE * images) / placed;
-  const made = { cloud, efficiency, brightest: brightest / singles };
+  const made = { cloud, efficiency, brightest: brightest / singles, perDroplet: counted / groups };
   if (known.size > 1000) known.clear();
   known.set(key, made);
   return made;

@@ -141,6 +141,7 @@ export function droplets(options: DropletOptions): Reducer<Droplets> {
       const perShot = shots.column(0);
       const pixels = frame.rows * frame.columns;
       const found = perShot.reduce((sum, n) => sum + n, 0);
+      const dropletsPerShot = shots.column(1);
       const [number = 0, brightest = 0] = singles;
       return {
         photons: ndarray(photons.slice(), [frame.rows, frame.columns]),
@@ -155,7 +156,7 @@ export function droplets(options: DropletOptions): Reducer<Droplets> {
         },
         tags: shots.tags,
         perShot,
-        dropletsPerShot: shots.column(1),
+        dropletsPerShot,
         falsePerShot: falsePerPixel * pixels,
         thresholds: { seed, low },
         corrected: dropletEfficiency({
@@ -164,6 +165,7 @@ export function droplets(options: DropletOptions): Reducer<Droplets> {
           noise,
           falsePerPixel,
           found,
+          droplets: dropletsPerShot.reduce((sum, n) => sum + n, 0),
           pixels: pixels * perShot.length,
           singles: number,
           brightest: brightest / number,

@@ -47,7 +47,8 @@ export function noiseOf(noise: ReadNoise, { detId, rows, columns }: ImageSpec): 
   const { data } = image;
   const factor = (n + 1) / (n - 1);
   const known = data.filter((sigma) => Number.isFinite(sigma)).sort();
-  const middle = known[known.length >> 1] ?? NaN;
+  // Of few shots most variances are less than the true one: the median of χ² (Wilson and Hilferty 1931).
+  const middle = (known[known.length >> 1] ?? NaN) / (1 - 2 / (9 * (n - 1))) ** 1.5;
   return {
     ofPixel: (i) => (data[i] ?? NaN) ** 2 * factor,
     typical: middle * middle * factor,
