@@ -150,12 +150,17 @@ function settle(rest: readonly Float64Array[], first: Fringe, step: number): Fri
   return best;
 }
 
+/** χ² that laser-only shots may lose by a fringe settled in all shots: with more they contradict it. */
+const MOST_LOST = 16;
+
 /**
- * Fringes found in few shots, settled again in many: half a per cent of a period, which a fringe is known to from three
- * shots, moves an edge by more than its noise does.
+ * Fringes found in laser-only shots, settled again in all shots: half a per cent of a period, which a fringe is known
+ * to from three shots, moves an edge by more than its noise does. Those with which the laser-only shots do not agree
+ * stay: what wide edges leave looks like a long fringe.
  */
 export function refineFringes(
-  residuals: readonly Float64Array[],
+  laserOnly: readonly Float64Array[],
+  others: readonly Float64Array[],
   root: Float64Array,
   basis: Basis,
   found: readonly Fringe[],
@@ -163,12 +168,17 @@ export function refineFringes(
   const refined = [...found];
   for (const [k, fringe] of found.entries()) {
     const taken = orthonormal([...basis, ...fringes(root, refined.toSpliced(k, 1))]);
-    const rest = residuals.map((values) => {
+    const rest = [...laserOnly, ...others].map((values) => {
       const copy = values.slice();
       removeBasis(copy, taken);
       return copy.map((value, x) => value * (root[x] ?? 0));
     });
-    refined[k] = settle(rest, fringe, 1 / (2 * root.length));
+    const settled = settle(rest, fringe, 1 / (2 * root.length));
+    const explained = (by: Fringe): number => {
+      const own = orthonormal([...taken, ...fringes(root, [by])]).slice(taken.length);
+      return laserOnly.reduce((sum, values) => sum + own.reduce((all, v) => all + inner(values, v) ** 2, 0), 0);
+    };
+    if (explained(fringe) - explained(settled) < MOST_LOST) refined[k] = settled;
   }
   return refined;
 }

@@ -233,7 +233,7 @@ class Learner {
     // come from the edge, whose shape is never quite that of the model.
     const bins = root.length;
     const clear = known ?? findFringes(left, root, slope, { known: [], longest: bins, least: 0 });
-    const refined = others.length === 0 ? clear : refineFringes([...left, ...others], root, slope, clear);
+    const refined = others.length === 0 ? clear : refineFringes(left, others, root, slope, clear);
     const found = findFringes(others, root, slope, { known: refined, longest: bins / 4, least: PLAIN });
     const drift = orthonormal([...slopes(root), ...fringes(root, found)]);
     const basis = known === undefined ? orthonormal([...drift, ...commonPatterns(left, drift)]) : drift;

@@ -29,7 +29,13 @@ it("settles in many shots the period of a fringe that was found in three", () =>
     return root.map((_, x) => 3 * Math.sin(2 * Math.PI * 0.0235 * x + phase) + random.normal());
   });
   const roughly = [{ frequency: 0.0235 * 1.004, chirp: 0.1 }];
-  const [fringe] = refineFringes(residuals, root, [], roughly);
+  const [fringe] = refineFringes(residuals.slice(0, 0), residuals, root, [], roughly);
   expect(Math.abs((fringe?.frequency ?? NaN) - 0.0235)).toBeLessThan(1e-5);
   expect(Math.abs(fringe?.chirp ?? NaN)).toBeLessThan(0.01);
+  // Laser-only shots that know better are believed.
+  const own = [{ frequency: 0.0237, chirp: 0 }];
+  const others = residuals.map((values) =>
+    values.map((_, x) => 3 * Math.sin(2 * Math.PI * 0.0237 * x + 1) + (values[x] ?? 0) / 50),
+  );
+  expect(refineFringes(others, residuals, root, [], own)).toEqual(own);
 });
