@@ -6,7 +6,7 @@ import { type Run, type TimingEdges, timingEdges } from "../../db/index.ts";
 import { linePlot, textTable } from "../../plot/index.ts";
 import type { DelayStage, JitterOptions } from "../../reduce/index.ts";
 import { type DelayPoint, type DelayScanFit, fittedChange } from "../../scan/index.ts";
-import { analyseDelayScan, type DelayScanOptions, TimingDb } from "../../timing/index.ts";
+import { analyseDelayScan, type DelayScan, type DelayScanOptions, TimingDb } from "../../timing/index.ts";
 import { ledgerLine } from "../average-run.ts";
 import {
   type AddCommand,
@@ -46,6 +46,8 @@ interface Options {
   readonly plot?: string;
 }
 
+/** With the other sign of the timing monitor's scale, χ² must be less than so much of it to be told. */
+const LESS_SCATTER = 0.8;
 /** Points of the curve that people look at. */
 const SHOWN = 40;
 
@@ -108,7 +110,7 @@ async function analyse(session: Session, options: Options, run: Run, io: Io): Pr
   };
   const jitter = await jitterOf(session, options, run);
   const of = targetOf(options);
-  const found = await session.progress(`run ${run.number}`, async () =>
+  const analysed = async (timing?: JitterOptions) =>
     analyseDelayScan(session.facility.st, {
       run,
       of,
@@ -117,9 +119,10 @@ async function analyse(session: Session, options: Options, run: Run, io: Io): Pr
       offset: options.offset,
       robust: options.robust,
       signal,
-      ...defined({ normaliseBy: options.i0, jitter }),
-    }),
-  );
+      ...defined({ normaliseBy: options.i0, jitter: timing }),
+    });
+  const found = await session.progress(`run ${run.number}`, async () => analysed(jitter));
+  if (jitter !== undefined) await warnOfSign(io, jitter, found.fit, analysed);
   const { fit, t0Pulse, t0ErrorPulse, ledger } = found;
   const { curve, ...numbers } = fit;
   if (options.out !== undefined) io.writeFile(options.out, csvOf(curve));
@@ -138,6 +141,27 @@ async function analyse(session: Session, options: Options, run: Run, io: Io): Pr
       ledgerLine(ledger),
     ].join("\n"),
   };
+}
+
+/** Edges with the wrong sign double the jitter: seen where shots scatter more than their errors. */
+async function warnOfSign(
+  io: Io,
+  jitter: JitterOptions,
+  { errorScale, reducedChiSquare }: DelayScanFit,
+  analysed: (jitter: JitterOptions) => Promise<DelayScan>,
+): Promise<void> {
+  if (!(errorScale > 1)) return;
+  const turned = { ...jitter, fsPerPixel: -jitter.fsPerPixel };
+  try {
+    const { fit } = await analysed(turned);
+    if (!(fit.reducedChiSquare < LESS_SCATTER * reducedChiSquare)) return;
+    io.err(
+      `warning: shots scatter less with --fs-per-pixel ${turned.fsPerPixel}: χ² per degree of freedom ` +
+        `${fit.reducedChiSquare.toFixed(2)} instead of ${reducedChiSquare.toFixed(2)}; is the sign right?\n`,
+    );
+  } catch (error) {
+    if (!isSaclaError(error, "NO_STEP")) throw error;
+  }
 }
 
 function targetOf({ of, detector, roi }: Options): DelayScanOptions["of"] {

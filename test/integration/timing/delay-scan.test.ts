@@ -85,6 +85,13 @@ describe("a stored pump–probe scan", () => {
     const { t0Pulse, ledger } = JSON.parse(out) as { t0Pulse: number; ledger: { asked: number } };
     expect(Math.abs(t0Pulse - 15_038.4)).toBeLessThan(1.5);
     expect(ledger.asked).toBe(630);
+    // The jitter twice, in place of none.
+    const turned = timing.map((each) => (each === "2.6" ? "-2.6" : each));
+    const wrong = await cli(["delay-scan", "303001", ...at, ...turned]);
+    expect([wrong.code, wrong.err]).toEqual([
+      0,
+      expect.stringMatching(/warning: shots scatter less with --fs-per-pixel 2.6: χ².*is the sign right/),
+    ]);
     const uncorrected = await cli(["delay-scan", "303001", ...at]);
     expect(uncorrected.out).toMatch(/not corrected for jitter: give --fs-per-pixel/);
     const unscaled = await cli(["delay-scan", "303001", ...at, ...timing.slice(0, 2)]);
