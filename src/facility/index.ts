@@ -5,11 +5,10 @@ export type { EmissionLineTruth, Pump } from "./experiment.ts";
 export { demoRun } from "./experiments.ts";
 export {
   createSimulatedFacility,
-  type SimulatedFacility,
   type SimulatedFacilityOptions,
   simulatedEndpoint,
-  type TimingMonitorEdges,
 } from "./facility.ts";
 export type { SampleSpot } from "./samples.ts";
 export { simulatedScheme } from "./scheme.ts";
+export type { SimulatedFacility, TimingMonitorEdges } from "./simulated-facility.ts";
 export type { Crystal, FacilityTruth, SensorTruth, ShotTruth } from "./truth.ts";

@@ -7,7 +7,8 @@ import type { ControlDriver } from "../ec/index.ts";
 import { makeFolder, processStart, replaceFile } from "../files/index.ts";
 import { doAgain, LineReader, SharedClock, type TimedCommand, withCommandLog } from "./command-log.ts";
 import type { DeviceRests } from "./control/beamline.ts";
-import { createSimulatedFacility, type SimulatedFacility, type SimulatedFacilityOptions } from "./facility.ts";
+import { createSimulatedFacility, type SimulatedFacilityOptions } from "./facility.ts";
+import type { SimulatedFacility } from "./simulated-facility.ts";
 
 /** The first line of the file: when the facility began, seconds of Unix time, and where its devices stood. */
 interface Head {

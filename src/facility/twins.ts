@@ -1,7 +1,8 @@
 import { closeSync, openSync, writeSync } from "node:fs";
 import type { ControlDriver } from "../ec/index.ts";
 import { doAgain, LineReader, SharedClock, type TimedCommand, withCommandLog } from "./command-log.ts";
-import { createSimulatedFacility, type SimulatedFacility, type SimulatedFacilityOptions } from "./facility.ts";
+import { createSimulatedFacility, type SimulatedFacilityOptions } from "./facility.ts";
+import type { SimulatedFacility } from "./simulated-facility.ts";
 
 /**
  * Two simulated facilities in two processes that are one: the devices of the first are controlled, the second has the
