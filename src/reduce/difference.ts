@@ -1,7 +1,7 @@
 import type { DetectorGroup } from "../core/detectors.ts";
 import { SaclaError } from "../core/errors.ts";
 import { asText } from "../core/guards.ts";
-import { droppedBecause, type Ledger, reasonsByTag } from "../core/ledger.ts";
+import { droppedBecause, type Ledger } from "../core/ledger.ts";
 import { asImage, type Image, type PreciseImage } from "../core/ndarray.ts";
 import { any, flag, integer, oneOf, optional, resolveOptions } from "../core/options.ts";
 import type { RatioMethod } from "../core/ratio.ts";
@@ -9,7 +9,7 @@ import { PairedLabels, type PairOptions, type Run, type RunTags, type ShotLabels
 import type { Assembler } from "../ip/index.ts";
 import { correct } from "./corrections/index.ts";
 import type { Dark } from "./dark-average.ts";
-import { filterShots } from "./filter.ts";
+import { bothClasses, filterShots } from "./filter.ts";
 import {
   assembledErrors,
   assembledMeans,
@@ -124,7 +124,7 @@ export async function differencePicture(st: ShotReader, options: DifferenceOptio
   const assembler = await assemblerFor(run, infos, view, method, signal);
   const all = options.labels ?? (await run.labels(options.tags, { signal }));
   const labels = pair === undefined ? all : all.paired(pair);
-  const both = bothClasses(labels);
+  const both = bothClasses(labels.tags, labels);
   // A shot without I0 is no part of a normalised image.
   const selected =
     normaliseBy === undefined
@@ -211,18 +211,6 @@ function inErrors(image: Image, error: Image): Image {
 }
 
 type ClassOf = Omit<ClassMean, "monitor"> & { readonly monitor?: number };
-
-/**
- * The tags of both classes in the order of the run; the ledger has the label, or the reason for none, of all others.
- */
-function bothClasses(labels: ShotLabels): RunTags {
-  const reasons = reasonsByTag(labels.dropped);
-  const { laser } = labels.basis;
-  return labels.tags.select((tag) => {
-    const label = labels.label(tag);
-    return label === "on" || label === "off" ? null : (reasons.get(tag) ?? label);
-  }, laser);
-}
 
 /**
  * on − off of one sensor, with its error: of the dark only what the classes have of it in unlike parts. Written over

@@ -1,9 +1,9 @@
 import type { CallOptions } from "../core/async.ts";
 import { asFinite, asText, badArgument } from "../core/guards.ts";
-import { mergeLedgers, onlyDropped } from "../core/ledger.ts";
+import { mergeLedgers, onlyDropped, reasonsByTag } from "../core/ledger.ts";
 import { any, defined, resolveOptions } from "../core/options.ts";
 import { STATUS_OK } from "../core/syncdb.ts";
-import { type Run, RunTags, type SignalColumn } from "../db/index.ts";
+import { type Run, RunTags, type ShotLabels, type SignalColumn } from "../db/index.ts";
 
 /** What a 0-D signal must be for a shot to be read. A shot for which it has no number never passes. */
 export interface Condition {
@@ -59,6 +59,18 @@ export async function filterShots(
     ledger: whole,
     ...defined({ basis: tags.basis }),
   });
+}
+
+/**
+ * The tags of both classes in the order of the run; the ledger has the label, or the reason for none, of all others.
+ */
+export function bothClasses(tags: RunTags, labels: ShotLabels): RunTags {
+  const reasons = reasonsByTag(labels.dropped);
+  const { laser } = labels.basis;
+  return tags.select((tag) => {
+    const label = labels.label(tag);
+    return label === "on" || label === "off" ? null : (reasons.get(tag) ?? label);
+  }, laser);
 }
 
 /** Notes of each shot that has not failed before why it does: one more than the place of the reason. */

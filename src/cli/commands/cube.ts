@@ -5,6 +5,7 @@ import { prefixedUnit, quantity, quantityWithError } from "../../core/quantities
 import { monitorOf } from "../../db/beam-monitor.ts";
 import type { Run, ShotLabels, SignalColumn } from "../../db/index.ts";
 import { textTable } from "../../plot/text.ts";
+import { bothClasses } from "../../reduce/filter.ts";
 import { Cube, type CubeAxis, contrast, filterShots, scanTargets } from "../../reduce/index.ts";
 import { ledgerLine } from "../average-run.ts";
 import { whenAndWhere } from "../caption.ts";
@@ -51,9 +52,11 @@ export const cube: AddCommand = (program, io) =>
         { name: "signal", equipId: signal },
         ...(monitor === null ? [] : [{ name: "i0", equipId: monitor }]),
       ];
-      // A shot without one of the numbers is in no bin.
+      const asked = chosen.tags.slice(0, options.limit);
+      const labels = await labelsOf(session, run);
+      // A shot of neither class is named as that, one without the numbers as that: both are in no bin.
       const tags = await filterShots(
-        chosen.tags.slice(0, options.limit),
+        labels === null ? asked : bothClasses(asked, labels),
         needed.map((each) => ({ ...each, where: () => true })),
         { signal: stop },
       );
@@ -63,7 +66,6 @@ export const cube: AddCommand = (program, io) =>
         axes: [axisOf(axis, column.values, options, scale)],
         values: { signals: [signal], ...(monitor === null ? {} : { normaliseBy: monitor }) },
       });
-      const labels = await labelsOf(session, run);
       const shots = session.facility.shots({ run, signals: [...made.signals], tags, signal: stop });
       await session.progress(`run ${run.number}`, async (update) => {
         await made.update(shots, {

@@ -61,6 +61,8 @@ describe("sacla cube", () => {
     const done = await run("cube", number, "delay", "diode", "--plot", "c.svg", "-o", "c.csv", ...rest);
     expect(done.out).toMatch(/^delay \(ps\)/);
     expect(done.out).toMatch(/\n +79 +20 +20 +110\.0\(3\) mV\/nC/);
+    // Their reason is that they are dark, not that they have no number.
+    expect(done.out).toContain("237 of 300 shots used, dropped: 60 dark, 3 no-beam");
     expect(String(done.files.get("c.csv"))).toMatch(/^delay\(ps\),on_shots,on_mean\(V\/C\),.*\r?\n79,20,1100\d{5}\./);
     expect(String(done.files.get("c.svg"))).toContain("diode / i0 (mV/nC)");
   });
