@@ -126,6 +126,7 @@ Seen with other programs on ordinary data; \`findings/\` of the source code has 
 | hdf5plugin 7.1.0 | \`Zfp(accuracy=…)\` does not keep its accuracy for whole numbers | \`SZ3(absolute=…)\`, or a filter without loss |
 | EXtra-geom 1.17.0 | \`from_simple_description\` refuses a panel that is turned (a bare AssertionError) | \`python -O\`, which makes no such check |
 | pyFAI 2026.9.0 | with \`radial_range\` from above 0 the compiled engines put pixels of one bin below it into the first bin | leave out the first bin |
+| pyFAI 2026.9.0 | with less than a photon a pixel, \`error_model="poisson"\` gives errors up to 7 times too large, and \`sigma_clip_ng\` with \`"azimuthal"\` a mean of 0 | \`error_model="azimuthal"\` without clipping |
 | pyfive 1.3.0 | virtual datasets read as None; numbers with a bit offset (12-bit ADC values) are 16 times too large | h5py |
 | jsfive 0.4.2 (npm) | chunks that were never written are undefined instead of the fill value; virtual datasets too; a bit offset is not shifted | h5wasm |
 | xrayutilities 1.8.0 | \`Gridder1D\`: a bin without a point is 0; points on an edge go to even bins; outer bins of a fixed range are half as wide | \`numpy.histogram\` |
