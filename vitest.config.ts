@@ -11,9 +11,9 @@ const timeoutMs =
 
 /**
  * Many tests wait: for shots, for motions, for programs. So more files than there are cores run at once, and those that
- * compute fill the gaps of those that wait. By default Vitest leaves one core out, which is half of two.
+ * compute fill the gaps of those that wait. In full, browsers and other programs compute beside the tests that began them.
  */
-const maxWorkers = availableParallelism() + 4;
+const maxWorkers = availableParallelism() + (process.env["SACLA_TEST_FULL"] === undefined ? 4 : 2);
 
 /** What waits longest begins first, and what ends soonest last, so that nothing is waited for alone at the end. */
 class LongestFirst extends BaseSequencer {

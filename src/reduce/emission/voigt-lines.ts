@@ -53,20 +53,23 @@ export function fitLines(
   let at = [...start, ...others, Math.max(0.05 * total, total - inLines) / pixels];
   const fixed = isFree ? undefined : blur.to;
   const model = new LineModel(spectrum, starts.length, fixed, isSloped);
+  const limits = at.map((_, k): readonly [least: number, most: number] => {
+    if (k === at.length - 1) return [(1e-6 * total + 1e-3) / pixels, Infinity];
+    if (k === model.blurAt) return [blur.from, blur.to];
+    if (k === model.slopeAt) return [-LARGEST_SLOPE, LARGEST_SLOPE];
+    if (k % 3 === 0) return [1e-3, Infinity];
+    return k % 3 === 2 ? [LEAST_HALF_WIDTH, range] : [-Infinity, Infinity];
+  });
   const bound = (values: readonly number[]): number[] =>
-    values.map((value, k) => {
-      if (k === values.length - 1) return Math.max(value, (1e-6 * total + 1e-3) / pixels);
-      if (k === model.blurAt) return Math.min(blur.to, Math.max(blur.from, value));
-      if (k === model.slopeAt) return Math.min(LARGEST_SLOPE, Math.max(-LARGEST_SLOPE, value));
-      if (k % 3 === 0) return Math.max(value, 1e-3);
-      return k % 3 === 2 ? Math.min(range, Math.max(LEAST_HALF_WIDTH, value)) : value;
-    });
+    values.map((value, k) => Math.min(limits[k]?.[1] ?? Infinity, Math.max(limits[k]?.[0] ?? -Infinity, value)));
   at = bound(at);
   let damping = 1e-3;
   let now = model.at(at);
   for (let round = 0; round < ROUNDS; round++) {
     const { gradient, information } = now;
-    const step = solveScaled(information, gradient, damping);
+    // What stands at a limit and is pulled beyond it does not move, and must not turn the way of the others.
+    const isHeld = gradient.map((pull, k) => (at[k] ?? 0) === limits[k]?.[pull > 0 ? 1 : 0]);
+    const step = solveScaled(information, gradient, damping, isHeld);
     if (step === undefined) return undefined;
     const next = bound(at.map((value, k) => value + limited(step[k] ?? 0, k, at, starts.length)));
     const trial = model.at(next);
@@ -127,19 +130,19 @@ function solveScaled(
   information: readonly (readonly number[])[],
   gradient: readonly number[],
   damping: number,
+  isHeld: readonly boolean[],
 ): number[] | undefined {
-  const sizes = information.map((row, k) => Math.sqrt(Math.max(row[k] ?? 0, 1e-300)));
-  const matrix = information.map((row, k) =>
-    row.map((value, m) => value / (sizes[k] ?? 1) / (sizes[m] ?? 1) + (k === m ? damping : 0)),
+  const free = gradient.map((_, k) => k).filter((k) => isHeld[k] !== true);
+  const sizes = free.map((k) => Math.sqrt(Math.max(information[k]?.[k] ?? 0, 1e-300)));
+  const matrix = free.map((k, i) =>
+    free.map((m, j) => (information[k]?.[m] ?? NaN) / (sizes[i] ?? 1) / (sizes[j] ?? 1) + (i === j ? damping : 0)),
   );
+  const scaled = free.map((k, i) => (gradient[k] ?? 0) / (sizes[i] ?? 1));
   const inverse = inverseOf(matrix);
-  return inverse?.map(
-    (row, k) =>
-      dot(
-        row,
-        gradient.map((value, m) => value / (sizes[m] ?? 1)),
-      ) / (sizes[k] ?? 1),
-  );
+  if (inverse === undefined) return undefined;
+  const step = new Array<number>(gradient.length).fill(0);
+  for (const [i, k] of free.entries()) step[k] = dot(inverse[i] ?? [], scaled) / (sizes[i] ?? 1);
+  return step;
 }
 
 interface Likelihood {
