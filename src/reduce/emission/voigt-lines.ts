@@ -103,11 +103,7 @@ function resultOf(
     (k === slopeAt && Math.abs(slope) >= LARGEST_SLOPE) ||
     (k < 3 * count && k % 3 === 2 && (at[k] ?? 0) <= LEAST_HALF_WIDTH);
   const free = at.map((_, k) => k).filter((k) => !atEnd(k));
-  const sizes = free.map((k) => Math.sqrt(information[k]?.[k] ?? NaN));
-  const scaled = free.map((k, i) =>
-    free.map((m, j) => (information[k]?.[m] ?? NaN) / (sizes[i] ?? 1) / (sizes[j] ?? 1)),
-  );
-  const inverse = inverseOf(scaled);
+  const { sizes, inverse } = scaledInverse(information, free, 0);
   if (inverse === undefined) return undefined;
   const errors = at.map((_, k) => {
     const i = free.indexOf(k);
@@ -133,16 +129,21 @@ function solveScaled(
   isHeld: readonly boolean[],
 ): number[] | undefined {
   const free = gradient.map((_, k) => k).filter((k) => isHeld[k] !== true);
+  const { sizes, inverse } = scaledInverse(information, free, damping);
+  if (inverse === undefined) return undefined;
+  const scaled = free.map((k, i) => (gradient[k] ?? 0) / (sizes[i] ?? 1));
+  const step = new Array<number>(gradient.length).fill(0);
+  for (const [i, k] of free.entries()) step[k] = dot(inverse[i] ?? [], scaled) / (sizes[i] ?? 1);
+  return step;
+}
+
+/** Inverse of the information on some parameters, each in its own size; undefined where they are not determined. */
+function scaledInverse(information: readonly (readonly number[])[], free: readonly number[], damping: number) {
   const sizes = free.map((k) => Math.sqrt(Math.max(information[k]?.[k] ?? 0, 1e-300)));
   const matrix = free.map((k, i) =>
     free.map((m, j) => (information[k]?.[m] ?? NaN) / (sizes[i] ?? 1) / (sizes[j] ?? 1) + (i === j ? damping : 0)),
   );
-  const scaled = free.map((k, i) => (gradient[k] ?? 0) / (sizes[i] ?? 1));
-  const inverse = inverseOf(matrix);
-  if (inverse === undefined) return undefined;
-  const step = new Array<number>(gradient.length).fill(0);
-  for (const [i, k] of free.entries()) step[k] = dot(inverse[i] ?? [], scaled) / (sizes[i] ?? 1);
-  return step;
+  return { sizes, inverse: inverseOf(matrix) };
 }
 
 interface Likelihood {
