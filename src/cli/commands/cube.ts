@@ -54,7 +54,7 @@ export const cube: AddCommand = (program, io) =>
       ];
       const asked = chosen.tags.slice(0, options.limit);
       const labels = await labelsOf(session, run);
-      // A shot of neither class is named as that, one without the numbers as that: both are in no bin.
+      // No bin holds a shot of neither class or one that lacks a number; the class is the first reason to be named.
       const tags = await filterShots(
         labels === null ? asked : bothClasses(asked, labels),
         needed.map((each) => ({ ...each, where: () => true })),

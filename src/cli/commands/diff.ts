@@ -215,7 +215,7 @@ function answer(
     : isReal
       ? `pumped and unpumped shots differ: ${beyond}`
       : isMore
-        ? `a few pixels differ, more than by chance, but a few hot ones or ones with few photons do so, too: ${beyond}`
+        ? `more pixels differ than by chance, but hot pixels or pixels with few photons may explain so few: ${beyond}`
         : `no single pixel differs significantly: ${beyond}; what is spread over many shows in sums of regions`;
   const rows = strongest.map(({ column, row, value, error, significance }) => [
     column,

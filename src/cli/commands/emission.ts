@@ -277,9 +277,9 @@ function calibrationText({
   const scatter = Number.isFinite(reducedChiSquare) ? `, χ² per degree of freedom ${reducedChiSquare.toFixed(2)}` : "";
   const moved =
     lineScatterPx > 0
-      ? [`its lines moved by ${lineScatterPx.toFixed(2)} px rms from energy to energy: errors of the scale hold it`]
+      ? [`its lines moved by ${lineScatterPx.toFixed(2)} px rms from energy to energy; its errors include this`]
       : [];
-  const straight = lines.length === 2 ? ["a straight scale of two energies: errors do not hold how far it bends"] : [];
+  const straight = lines.length === 2 ? ["two energies: a straight scale, its errors without curvature"] : [];
   return [
     textTable(["calibration, eV", "photons", "rms, eV", "off the curve, px"], rows),
     `${(halfEv / slope).toFixed(4)} eV per pixel along the ${axis}, lines ${blurRmsEv.toFixed(3)} eV rms${scatter}`,
