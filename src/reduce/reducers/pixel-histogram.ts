@@ -42,6 +42,7 @@ const MOST_IMAGES = 255;
 
 /** Counts in the memory of the kernel, in counters so small that those of a tile of pixels stay in the cache. */
 class PixelBins implements OwnAccumulator {
+  readonly takesMany = true;
   readonly #bins: EvenBins;
   readonly #pixels: number;
   readonly #dark: KernelDark;
@@ -84,7 +85,10 @@ class PixelBins implements OwnAccumulator {
 
   addTo(counts: Uint32Array, outside: Float64Array): void {
     const cells = this.#cells;
-    for (let i = 0; i < counts.length; i++) counts[i] = (counts[i] ?? 0) + (cells[i] ?? 0);
+    // Every image counts its first pixel. To read memory that was never written makes the system map it twice.
+    const areNew = outside.every((n) => n === 0) && counts.subarray(0, this.#bins.length).every((n) => n === 0);
+    if (areNew) counts.set(cells.subarray(0, counts.length));
+    else for (let i = 0; i < counts.length; i++) counts[i] = (counts[i] ?? 0) + (cells[i] ?? 0);
     for (let i = 0; i < outside.length; i++) outside[i] = (outside[i] ?? 0) + (this.#outside[i] ?? 0);
   }
 }
