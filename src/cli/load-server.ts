@@ -6,7 +6,8 @@
  */
 export async function loadServer() {
   const { sharedPictures } = await import("../server/relay/shared-pictures.ts");
-  return { ...(await import("../server/index.ts")), sharedPictures, pino: (await import("pino")).pino };
+  const { servePictures } = await import("../server/relay/picture-socket.ts");
+  return { ...(await import("../server/index.ts")), servePictures, sharedPictures, pino: (await import("pino")).pino };
 }
 
 /** As `connect`, loaded when it is needed: a thread that must never wait keeps little memory to be looked through. */

@@ -86,7 +86,7 @@ async function read(task: ReadingTask): Promise<Reading> {
     (fields: object, message: string): void =>
       note({ kind: "log", level, fields, message });
   const logger: Logger = { debug: log("debug"), info: log("info"), warn: log("warn"), error: log("error") };
-  const { Keys, Limits, ServerMetrics, Service, serveHttp, serveZmq } = await loadServer();
+  const { Keys, Limits, ServerMetrics, Service, serveHttp, servePictures, serveZmq } = await loadServer();
   const source = await openSource(task);
   const inner = task.isControlled ? besideControl(source, task) : source;
   const files = pathIn(task.url);
@@ -110,7 +110,7 @@ async function read(task: ReadingTask): Promise<Reading> {
     closing.push(() => server.close());
   }
   if (picturesPath !== undefined) {
-    const server = await serveHttp(new Service(endpoint, { logger }), { port: 0, socketPath: picturesPath });
+    const server = await servePictures(new Service(endpoint, { logger }), picturesPath);
     closing.push(() => server.close());
   }
   const bridge = await startKarabo(endpoint, task.bl, task.karabo, logger);

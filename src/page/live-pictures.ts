@@ -16,8 +16,12 @@ import { PumpLabels } from "./pump-labels.ts";
 import { isNormalised, PumpedMeans } from "./pumped-means.ts";
 import { WindowMean } from "./window-mean.ts";
 
-/** Least time from one picture to the next: at 30 shots a second every second one, and not every third. */
+/** Least time from one reading to the next: at 30 shots a second every second one, and not every third. */
 const EVERY_MS = 50;
+/** Nothing is read so soon after a picture: its bytes are being sent. */
+const SENDING_MS = 8;
+/** A shot that was read ahead and has waited for so long is not shown: there are newer ones. */
+const HELD_MS = 100;
 /** Nobody has asked for so long: nothing is read any more. */
 const UNWATCHED_MS = 5000;
 /** After a failure the shots are asked for again. */
@@ -50,7 +54,9 @@ interface Following {
 
 /**
  * The newest picture of a detector, made once for all who ask, at a bounded rate, and only when somebody has seen the
- * one before: no shot is read that nobody sees. Who is slow gets the newest when it asks again; nothing waits for it.
+ * one before. Who is slow gets the newest when it asks again; nothing waits for it. Where somebody asks again and
+ * again, one shot is read ahead, so that it is there when the next picture will be asked for; else no shot is read
+ * that nobody sees.
  */
 export class LivePictures {
   readonly #source: PageSource;
@@ -76,6 +82,8 @@ export class LivePictures {
   /** Whether somebody has seen the newest picture, and waits for the next. */
   #isWanted = true;
   #tellWanted = (): void => {};
+  /** How long after a picture somebody asked for the next one; undefined while nobody has. */
+  #wantedAfterMs: number | undefined;
 
   constructor(source: PageSource, subject: LiveSubject) {
     this.#source = source;
@@ -93,6 +101,7 @@ export class LivePictures {
     // A number from before this server was restarted is not valid here.
     const known = after === null || after > this.#seq ? 0 : after;
     if (known === this.#seq) {
+      if (!this.#isWanted) this.#wantedAfterMs = performance.now() - this.#shotAt;
       this.#isWanted = true;
       this.#tellWanted();
       this.#maker?.tellGot();
@@ -191,15 +200,21 @@ export class LivePictures {
       this.#since = performance.now();
       this.#made = 0;
       let of: Following | undefined;
+      let began = performance.now();
       for await (const shot of shots) {
-        const began = performance.now();
+        const cameAt = performance.now();
+        await this.#wanted(signal);
+        if (performance.now() - cameAt > HELD_MS) {
+          began = performance.now();
+          continue;
+        }
         if (of === undefined || of.run !== shot.run) of = await this.#begin(shot.run, labels, signal);
         if (hits !== null) await this.#countHit(shot, of.detector, hits);
         // What is still computed of the shot before has its images in the same memory.
         await this.#maker?.settled();
         this.#show(shot, of);
-        await sleep(Math.max(0, EVERY_MS - (performance.now() - began)), signal);
-        await this.#wanted(signal);
+        await this.#untilNextReading(began, cameAt - began, signal);
+        began = performance.now();
       }
     } finally {
       clearInterval(timer);
@@ -226,13 +241,29 @@ export class LivePictures {
     return await db.run(bl, await db.readRunnumberNewest(bl));
   }
 
-  /** Resolves when somebody waits for the next picture. @throws ABORTED */
-  async #wanted(signal: AbortSignal): Promise<void> {
+  /** Resolves when somebody waits for the next picture, or after `mostMs`. @throws ABORTED */
+  async #wanted(signal: AbortSignal, mostMs?: number): Promise<void> {
     if (this.#isWanted) return;
+    let timer: NodeJS.Timeout | undefined;
     const wanted = new Promise<void>((resolve) => {
       this.#tellWanted = resolve;
+      if (mostMs !== undefined) timer = setTimeout(resolve, mostMs);
     });
-    await bounded("the wait for somebody who asks for a picture", { signal }, () => wanted);
+    try {
+      await bounded("the wait for somebody who asks for a picture", { signal }, () => wanted);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /**
+   * Waits until the next shot is read: so long before a picture will be wanted, as it seems from the last one, as the
+   * reading takes.
+   */
+  async #untilNextReading(began: number, readMs: number, signal: AbortSignal): Promise<void> {
+    await sleep(Math.max(SENDING_MS, EVERY_MS - (performance.now() - began)), signal);
+    const wantedAt = this.#wantedAfterMs === undefined ? undefined : this.#shotAt + this.#wantedAfterMs;
+    await this.#wanted(signal, wantedAt === undefined ? undefined : Math.max(0, wantedAt - readMs - performance.now()));
   }
 
   async #begin(runNumber: number, labels: PumpLabels | null, signal: AbortSignal): Promise<Following> {

@@ -15,17 +15,25 @@ const padded = (length: number): number => Math.ceil(length / ALIGN) * ALIGN;
  * little-endian, each part at a multiple of 8 bytes and padded with zeros to one.
  */
 export function packParts(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const table = padded(4 * (1 + parts.length));
-  const packed = new Uint8Array(parts.reduce((sum, part) => sum + padded(part.byteLength), table));
-  const view = new DataView(packed.buffer);
-  view.setUint32(0, parts.length, true);
-  let at = table;
-  for (const [i, part] of parts.entries()) {
-    view.setUint32(4 * (1 + i), part.byteLength, true);
+  const table = tableOf(parts);
+  const packed = new Uint8Array(parts.reduce((sum, part) => sum + padded(part.byteLength), table.byteLength));
+  packed.set(table);
+  let at = table.byteLength;
+  for (const part of parts) {
     packed.set(part, at);
     at += padded(part.byteLength);
   }
   return packed;
+}
+
+/** What {@link packParts} gives, in chunks that share memory with the parts: nothing is copied. */
+export function* packedChunks(parts: readonly Uint8Array[]): Generator<Uint8Array, void, undefined> {
+  yield tableOf(parts);
+  for (const part of parts) {
+    yield part;
+    const rest = padded(part.byteLength) - part.byteLength;
+    if (rest > 0) yield new Uint8Array(rest);
+  }
 }
 
 /** Bytes of one piece of {@link packedPieces}. */
@@ -35,11 +43,7 @@ const PIECE_BYTES = 2 ** 19;
 export function* packedPieces(parts: readonly Uint8Array[]): Generator<Uint8Array<ArrayBuffer>, void, undefined> {
   const bytes = parts.reduce((sum, part) => sum + part.byteLength, 0);
   if (bytes <= PIECE_BYTES) return yield packParts(parts);
-  const table = new Uint8Array(padded(4 * (1 + parts.length)));
-  const view = new DataView(table.buffer);
-  view.setUint32(0, parts.length, true);
-  for (const [i, part] of parts.entries()) view.setUint32(4 * (1 + i), part.byteLength, true);
-  yield table;
+  yield tableOf(parts);
   for (const part of parts) {
     for (let from = 0; from < part.byteLength; from += PIECE_BYTES) {
       const piece = part.subarray(from, from + PIECE_BYTES);
@@ -51,6 +55,15 @@ export function* packedPieces(parts: readonly Uint8Array[]): Generator<Uint8Arra
       yield own;
     }
   }
+}
+
+/** The number of parts and the length of each. */
+function tableOf(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const table = new Uint8Array(padded(4 * (1 + parts.length)));
+  const view = new DataView(table.buffer);
+  view.setUint32(0, parts.length, true);
+  for (const [i, part] of parts.entries()) view.setUint32(4 * (1 + i), part.byteLength, true);
+  return table;
 }
 
 /**

@@ -1,15 +1,13 @@
-import { request } from "node:http";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { SaclaError, toSaclaError } from "../../core/errors.ts";
+import { SaclaError } from "../../core/errors.ts";
 import type { Logger } from "../../core/logger.ts";
-import { decodeMessage, encodeMessage, fromWireError } from "../../transport/codec.ts";
 import type { Endpoint } from "../../transport/endpoint.ts";
 import { type CallParams, type CallResult, callMethods } from "../../transport/methods.ts";
-import { PACKED_TYPE, packParts, unpackParts } from "../../transport/packed.ts";
-import { type Limits, readingIsAway } from "../limits.ts";
+import type { Limits } from "../limits.ts";
 import type { ServerMetrics } from "../metrics.ts";
-import { PackedAnswer } from "../packed-answer.ts";
+import type { PackedAnswer } from "../packed-answer.ts";
 import { type ServedTable, Service } from "../service.ts";
+import { askPicture } from "./picture-socket.ts";
 
 type Params = CallParams<"page.live">;
 type Answer = PackedAnswer<CallResult<"page.live">>;
@@ -23,8 +21,6 @@ const KEPT_MS = 5000;
 const MOST_LOOKS = 64;
 /** The server behind is asked to wait no longer: somebody may join who would not. */
 const WAIT_MS = 100;
-/** Longer than it ever waits for a picture. */
-const ANSWER_MS = 30_000;
 
 const table: ServedTable = { calls: { "page.live": callMethods["page.live"] }, streams: {} };
 
@@ -37,7 +33,7 @@ export function sharedPictures(
   socketPath: () => string,
   options: { limits: Limits; metrics: Pick<ServerMetrics, "observe" | "openStreams" | "sentBytes">; logger: Logger },
 ): Service {
-  return new Service(new SharedPictures((params) => askAt(socketPath(), params)), options, table);
+  return new Service(new SharedPictures((params) => askPicture(socketPath(), params)), options, table);
 }
 
 /** The `page.live` of another server as an Endpoint whose answers are packed. */
@@ -139,45 +135,4 @@ class OneLook {
     await this.#turn;
     return answer;
   }
-}
-
-/** @throws UNREACHABLE; and what the server behind answers */
-async function askAt(socketPath: string, params: Params): Promise<Answer> {
-  const body = packParts(encodeMessage({ kind: "call", id: 0, method: "page.live", value: params }));
-  const bytes = await new Promise<Uint8Array<ArrayBuffer>>((resolve, reject) => {
-    const asked = request({
-      socketPath,
-      agent: false,
-      method: "POST",
-      path: "/v1/page/live",
-      headers: {
-        Accept: PACKED_TYPE,
-        Host: "localhost",
-        "Content-Type": PACKED_TYPE,
-        "Content-Length": body.byteLength,
-      },
-      signal: AbortSignal.timeout(ANSWER_MS),
-    });
-    asked.on("response", (answer) => {
-      const chunks: Buffer[] = [];
-      answer.on("data", (chunk: Buffer) => chunks.push(chunk));
-      answer.on("error", reject);
-      answer.on("end", () => resolve(joined(chunks)));
-    });
-    asked.on("error", reject);
-    asked.end(body);
-  }).catch((cause: unknown) => {
-    throw readingIsAway(cause);
-  });
-  const message = decodeMessage(unpackParts(bytes), { copy: false });
-  if (message.kind === "result") return new PackedAnswer(bytes, message.value as CallResult<"page.live">);
-  throw message.kind === "error" ? fromWireError(message.error) : toSaclaError(new Error(message.kind), "BAD_MESSAGE");
-}
-
-/** In memory of their own, where arrays are aligned. */
-function joined(chunks: readonly Buffer[]): Uint8Array<ArrayBuffer> {
-  const bytes = Buffer.allocUnsafeSlow(chunks.reduce((sum, { byteLength }) => sum + byteLength, 0));
-  let at = 0;
-  for (const chunk of chunks) at += chunk.copy(bytes, at);
-  return bytes;
 }

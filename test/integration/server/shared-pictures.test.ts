@@ -1,17 +1,20 @@
-import { createServer } from "node:http";
+import { once } from "node:events";
+import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterEach, expect, it } from "vitest";
+import { afterEach, expect, it, vi } from "vitest";
 import { realClock } from "../../../src/core/clock.ts";
 import { SaclaError } from "../../../src/core/errors.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
 import { Limits } from "../../../src/server/limits.ts";
+import { askPicture, servePictures } from "../../../src/server/relay/picture-socket.ts";
 import { sharedPictures } from "../../../src/server/relay/shared-pictures.ts";
+import { Service } from "../../../src/server/service.ts";
 import { endpointOf } from "../../../src/source/source-endpoint.ts";
-import { decodeMessage, encodeMessage, toWireError } from "../../../src/transport/codec.ts";
+import { encodeMessage } from "../../../src/transport/codec.ts";
 import { httpEndpoint } from "../../../src/transport/http/client.ts";
 import type { CallParams } from "../../../src/transport/methods.ts";
-import { PACKED_TYPE, packParts, unpackParts } from "../../../src/transport/packed.ts";
+import { packParts } from "../../../src/transport/packed.ts";
 import { httpServer } from "../../support/http.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { tinySource } from "../../support/tiny-source.ts";
@@ -44,23 +47,18 @@ let count = 0;
 async function before(newest: { seq: number; error?: SaclaError }, limits = new Limits()) {
   const asked: Params[] = [];
   const socketPath = join(folder, `pictures${count++}`);
-  const behind = createServer(async (request, answer) => {
-    const chunks: Buffer[] = [];
-    for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
-    const message = decodeMessage(unpackParts(Buffer.concat(chunks)), { copy: true });
-    const params = (message as { value: Params }).value;
-    asked.push(params);
+  const source = endpointOf(tinySource());
+  const call = async (_method: string, params: unknown): Promise<never> => {
+    const { after, waitMs } = params as Params;
+    asked.push(params as Params);
     await sleep(20);
-    for (let at = 0; at < params.waitMs && params.after === newest.seq; at += 10) await sleep(10);
+    for (let at = 0; at < waitMs && after === newest.seq; at += 10) await sleep(10);
     const { seq, error } = newest;
-    const value = { frame: params.after === seq ? null : frameOf(seq), counts, now: 1, error: null, quiet: null };
-    const packed = encodeMessage(
-      error === undefined ? { kind: "result", id: 0, value } : { kind: "error", id: 0, error: toWireError(error) },
-    );
-    answer.writeHead(error === undefined ? 200 : 500, { "Content-Type": PACKED_TYPE }).end(packParts(packed));
-  });
-  await new Promise<void>((resolve) => behind.listen(socketPath, resolve));
-  closing.push(() => new Promise((resolve) => behind.close(resolve).closeAllConnections()));
+    if (error !== undefined) throw error;
+    return { frame: after === seq ? null : frameOf(seq), counts, now: 1, error: null, quiet: null } as never;
+  };
+  const behind = await servePictures(new Service({ ...source, call }), socketPath);
+  closing.push(() => behind.close());
   const shared = sharedPictures(() => socketPath, { limits, metrics, logger: silentLogger });
   const relay = { socketPath: join(folder, "nobody"), owns: () => false, shared };
   const server = await httpServer(endpointOf(tinySource()), { relay });
@@ -141,4 +139,41 @@ it("answers in JSON as well, tells a failure to all, and keeps the limits of eac
     Array(2).fill([404, "UNKNOWN_DETECTOR"]),
   );
   expect((await ask())[0]).toBe(429);
+});
+
+it("says that the server behind is away when it ends within an answer, or answers in another way", async () => {
+  for (const answer of [
+    Uint8Array.of(2, 0, 0, 0, 80, 0),
+    Buffer.from("HTTP/1.1 400 Bad Request\r\n\r\n"),
+    Buffer.alloc(0),
+  ]) {
+    const socketPath = join(folder, `pictures${count++}`);
+    const behind = createServer((socket) => socket.once("data", () => socket.end(answer)));
+    await new Promise<void>((resolve) => behind.listen(socketPath, resolve));
+    await expect(askPicture(socketPath, wanted)).rejects.toMatchObject({ code: "UNREACHABLE" });
+    await new Promise((resolve) => behind.close(resolve));
+    await expect(askPicture(socketPath, wanted)).rejects.toMatchObject({ code: "UNREACHABLE" });
+  }
+});
+
+it("gives up a picture whose asker has gone", async () => {
+  const socketPath = join(folder, `pictures${count++}`);
+  let isStopped = false;
+  let tellAsked = (): void => {};
+  const isAsked = new Promise<void>((resolve) => {
+    tellAsked = resolve;
+  });
+  const call = async (_method: string, _params: unknown, options?: { signal?: AbortSignal }): Promise<never> => {
+    tellAsked();
+    await once(options?.signal ?? new EventTarget(), "abort");
+    isStopped = true;
+    throw new SaclaError("ABORTED", "It has gone.");
+  };
+  const behind = await servePictures(new Service({ ...endpointOf(tinySource()), call }), socketPath);
+  closing.push(() => behind.close());
+  const asker = connect(socketPath);
+  asker.write(packParts(encodeMessage({ kind: "call", id: 0, method: "page.live", value: wanted })));
+  await isAsked;
+  asker.destroy();
+  await vi.waitFor(() => expect(isStopped).toBe(true), 10_000);
 });

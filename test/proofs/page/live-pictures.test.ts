@@ -102,6 +102,37 @@ it("LivePictures reads no shot before somebody has seen the picture of the one b
   pictures.close();
 });
 
+it("LivePictures reads one shot ahead of who asks again and again, and does not show it when it has become old", async () => {
+  await using facility = await connect("sim:");
+  const read: (number | null)[] = [];
+  const endpoint: typeof facility.endpoint = {
+    call: async (method, params, options) => await facility.endpoint.call(method, params, options),
+    stream: (method, params, options) => ({
+      async *[Symbol.asyncIterator]() {
+        for await (const item of facility.endpoint.stream(method, params, options)) {
+          read.push((item as { tag: number | null }).tag);
+          yield item;
+        }
+      },
+    }),
+    close: async () => {},
+  };
+  const subject = { bl: 3, detId: "MPCCD-2N0-M02-001-1", dark: null, mean: 1, what: "all", hits: null } as const;
+  const pictures = new LivePictures({ ...facility, live: new Live(endpoint) }, subject);
+  const next = async (after: number | null) =>
+    (await pictures.next({ ...subject, ...look, after, waitMs: 10_000 }, undefined)).frame;
+  let frame = await next(null);
+  frame = await next(frame?.seq ?? null);
+  const soFar = read.length;
+  await vi.waitFor(() => expect(read.length).toBe(soFar + 1), 10_000);
+  await sleep(300);
+  // There was time for six.
+  expect([frame?.seq, read.length]).toEqual([2, soFar + 1]);
+  frame = await next(2);
+  expect([frame?.seq, frame?.tag]).toEqual([3, read[soFar + 1]]);
+  pictures.close();
+});
+
 it("LivePictures makes each picture once for twenty viewers, and waits for none that has stalled", async () => {
   await using facility = await connect("sim:");
   const [assembled, cut, numbers] = [
