@@ -2,12 +2,10 @@
 // Addresses, strides and weights are in bytes, `n` counts the pixels of a piece of `count` frames, `stride` apart.
 // Whatever rounds here, rounds as the plain code in src/reduce does: same bits.
 
+import { COARSE, GRID, onGrid, rounded } from "./grid.ts";
+
 /** Turns unsigned 16-bit into signed by taking off 2^15, for the instructions that only know signed numbers. */
 const SIGN: i16 = -32768;
-
-/** As in src/reduce/engine/exact.ts. */
-const GRID: f64 = 1.5 * 4294967296.0;
-const COARSE: f64 = 1.5 * 4294967296.0 * 4294967296.0;
 
 /** Adds the values of each pixel to its u32 sum. */
 export function sumU16(frames: usize, count: i32, stride: usize, n: i32, sums: usize): void {
@@ -198,15 +196,6 @@ export function singlesU16(
       count1(singles + ((<usize>bin1(frame + at, offsets + at, base, top)) << 2));
     }
   }
-}
-
-/** Rounded to the last place of a number as large as `at`. */
-function rounded(x: v128, at: f64): v128 {
-  return f64x2.sub(f64x2.add(x, f64x2.splat(at)), f64x2.splat(at));
-}
-
-function onGrid(x: v128): v128 {
-  return rounded(x, GRID);
 }
 
 /** Adds the values of each pixel, rounded to the grid, to its f64 sum; an even number of pixels. */
@@ -728,12 +717,6 @@ export function fromF32(pixels: usize, n: i32, least: f32, found: usize): i32 {
   return count;
 }
 
-/** As in src/reduce/reducers/covariance-sums.ts. */
-const FOUR: f64 = COARSE * 256.0;
-const FOUR_REST: f64 = GRID * 256.0;
-const THREE: f64 = COARSE * 16.0;
-const THREE_REST: f64 = GRID * 16.0;
-
 /** Two pixels less the dark, as float32. */
 function pairLess(pixels: usize, level: v128): v128 {
   const stored = i32x4.extend_low_i16x8_u(v128.load32_zero(pixels));
@@ -784,117 +767,6 @@ export function productsU16(
     v128.store(at + 2 * step, squareLower);
     v128.store(at + 3 * step, productUpper);
     v128.store(at + 4 * step, productLower);
-  }
-}
-
-/** Pixels that are looked at together: whether their products with numbers of several images add exactly. */
-const BLOCK: i32 = 64;
-
-/** Whether pixels of all images, a multiple of 8, are within `limit` of their levels (u16). */
-function areNear(frames: usize, count: i32, stride: usize, n: i32, levels: usize, limit: i32): boolean {
-  const limits = i16x8.splat(<i16>limit);
-  let beyond = i16x8.splat(0);
-  for (let i = 0; i < n; i += 8) {
-    const at = (<usize>i) << 1;
-    let low = i16x8.splat(-1);
-    let high = i16x8.splat(0);
-    let frame = frames + at;
-    for (let k = 0; k < count; k++) {
-      const x = v128.load(frame);
-      low = i16x8.min_u(low, x);
-      high = i16x8.max_u(high, x);
-      frame += stride;
-    }
-    const level = v128.load(levels + at);
-    const off = i16x8.max_u(i16x8.sub_sat_u(high, level), i16x8.sub_sat_u(level, low));
-    beyond = v128.or(beyond, i16x8.sub_sat_u(off, limits));
-  }
-  return !v128.any_true(beyond);
-}
-
-/** Adds `x` to sums in two parts, of which the lower ones are `step` further. */
-function addParts(upper: usize, step: usize, x: v128, coarse: f64, fine: f64): void {
-  const high = rounded(x, coarse);
-  const lower = upper + step;
-  v128.store(upper, f64x2.add(v128.load(upper), high));
-  v128.store(lower, f64x2.add(v128.load(lower), rounded(f64x2.sub(x, high), fine)));
-}
-
-/**
- * Adds two pixels of some images, less their levels (u16), to the twelve sums of src/reduce/reducers/covariance-sums.ts.
- * `numbers`: five f64 of each image. More than one image only where all products and their sums are exact.
- */
-function covaryPair(
-  frame: usize,
-  count: i32,
-  stride: usize,
-  levels: usize,
-  numbers: usize,
-  sums: usize,
-  step: usize,
-): void {
-  const level = i32x4.extend_low_i16x8_u(v128.load32_zero(levels));
-  let sum = f64x2.splat(0);
-  let squares = f64x2.splat(0);
-  let products = f64x2.splat(0);
-  let rests = f64x2.splat(0);
-  let left = f64x2.splat(0);
-  let right = f64x2.splat(0);
-  let fourHigh = f64x2.splat(0);
-  let fourLow = f64x2.splat(0);
-  for (let k = 0; k < count; k++) {
-    const x = f64x2.convert_low_i32x4_s(i32x4.sub(i32x4.extend_low_i16x8_u(v128.load32_zero(frame)), level));
-    const square = f64x2.mul(x, x);
-    const y = v128.load64_splat(numbers);
-    sum = f64x2.add(sum, x);
-    squares = f64x2.add(squares, square);
-    products = f64x2.add(products, f64x2.mul(x, y));
-    rests = f64x2.add(rests, f64x2.mul(x, v128.load64_splat(numbers, 8)));
-    left = f64x2.add(left, f64x2.mul(square, y));
-    right = f64x2.add(right, f64x2.mul(x, v128.load64_splat(numbers, 16)));
-    fourHigh = f64x2.add(fourHigh, f64x2.mul(square, v128.load64_splat(numbers, 24)));
-    fourLow = f64x2.add(fourLow, f64x2.mul(square, v128.load64_splat(numbers, 32)));
-    frame += stride;
-    numbers += 40;
-  }
-  v128.store(sums, f64x2.add(v128.load(sums), sum));
-  addParts(sums + step, step, squares, COARSE, GRID);
-  addParts(sums + 3 * step, step, products, COARSE, GRID);
-  const rest = sums + 5 * step;
-  v128.store(rest, f64x2.add(v128.load(rest), onGrid(rests)));
-  addParts(sums + 6 * step, step, left, THREE, THREE_REST);
-  addParts(sums + 8 * step, step, right, THREE, THREE_REST);
-  addParts(sums + 10 * step, step, fourHigh, FOUR, FOUR_REST);
-  addParts(sums + 10 * step, step, fourLow, FOUR, FOUR_REST);
-}
-
-/**
- * The same of all pixels. Where a pixel is more than `limit` off its level, its products with one image after the other
- * are rounded, as the plain code does. An even number of pixels.
- */
-export function covaryU16(
-  frames: usize,
-  count: i32,
-  stride: usize,
-  n: i32,
-  levels: usize,
-  limit: i32,
-  numbers: usize,
-  sums: usize,
-  step: usize,
-): void {
-  for (let first = 0; first < n; first += BLOCK) {
-    const pixels = min(BLOCK, n - first);
-    const frame = frames + ((<usize>first) << 1);
-    const level = levels + ((<usize>first) << 1);
-    const isExact = (pixels & 7) === 0 && areNear(frame, count, stride, pixels, level, limit);
-    const together = isExact ? count : 1;
-    for (let i = 0; i < pixels; i += 2) {
-      const at = (<usize>i) << 1;
-      const into = sums + ((<usize>(first + i)) << 3);
-      for (let k = 0; k < count; k += together)
-        covaryPair(frame + at + <usize>k * stride, together, stride, level + at, numbers + <usize>k * 40, into, step);
-    }
   }
 }
 

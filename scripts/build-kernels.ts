@@ -11,6 +11,7 @@ const root = new URL("../", import.meta.url);
 const kernels: Readonly<Record<string, string>> = {
   "kernels/assemble.ts": "src/ip/kernel-binary.ts",
   "kernels/common-mode.ts": "src/reduce/corrections/kernel-binary.ts",
+  "kernels/covariance.ts": "src/reduce/reducers/covariance/kernel-binary.ts",
   "kernels/droplets.ts": "src/reduce/reducers/kernel-binary.ts",
   "kernels/facility.ts": "src/facility/kernel-binary.ts",
   "kernels/picture.ts": "src/page/kernel-binary.ts",

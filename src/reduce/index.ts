@@ -143,7 +143,7 @@ export {
   type State,
 } from "./reducer.ts";
 export { type ByClass, byClass } from "./reducers/by-class.ts";
-export { type Covariance, type CovarianceOptions, covariance } from "./reducers/covariance.ts";
+export { type Covariance, type CovarianceOptions, covariance } from "./reducers/covariance/covariance.ts";
 export { type DarkMapOptions, type DarkMaps, type DarkPort, darkMaps } from "./reducers/dark-maps.ts";
 export type { DropletEfficiency } from "./reducers/droplet-efficiency.ts";
 export { type DropletOptions, type Droplets, droplets } from "./reducers/droplets.ts";

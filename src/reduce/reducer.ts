@@ -8,6 +8,11 @@ export interface ArrayField {
   readonly type: "float64" | "uint32";
   readonly length: number;
   readonly merge: "sum" | "min" | "max";
+  /**
+   * Of the lower part of a sum in two: the field before it takes multiples of this step, once there are many.
+   * @default it has one part
+   */
+  readonly carry?: number | undefined;
 }
 
 /** One value per shot, or several: grows with the shots, because it is the answer. */

@@ -77,18 +77,6 @@ export interface ReduceKernel {
   roiU16: Region;
   roisU16: Region;
   productsU16: Products;
-  /** `numbers`: five of each image. */
-  covaryU16(
-    frames: number,
-    count: number,
-    stride: number,
-    n: number,
-    levels: number,
-    limit: number,
-    numbers: number,
-    sums: number,
-    step: number,
-  ): void;
 }
 /** `numbers`: of each image; `step`: bytes from one sum of all pixels to the next. */
 type Products = (

@@ -78,7 +78,6 @@ const names: readonly (keyof ReduceKernel)[] = [
   "photonsU16",
   "pixelBinsU16",
   "productsU16",
-  "covaryU16",
   "roiU16",
   "roisU16",
 ];

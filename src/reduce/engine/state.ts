@@ -90,10 +90,30 @@ export function mergeState<L extends Layout>(layout: L, into: State<L>, from: St
     new Map<string, unknown>(Object.entries(into)),
     new Map<string, unknown>(Object.entries(from)),
   ];
+  let before: unknown;
   for (const [name, field] of Object.entries(layout)) {
     const [a, b] = [mine.get(name), theirs.get(name)];
     if (a instanceof ShotSeries && b instanceof ShotSeries) a.append(b);
-    else if ("merge" in field && isArray(a) && isArray(b)) mergeArray(field.merge, a, b);
+    else if ("merge" in field && isArray(a) && isArray(b)) {
+      mergeArray(field.merge, a, b);
+      if (field.carry !== undefined && isArray(before)) carryTo(before, a, field.carry);
+    }
+    before = a;
+  }
+}
+
+/** Steps from which on a sum is carried: far enough from 2^53 of its last digits that it adds exactly until then. */
+export const CARRIED_STEPS: number = 2 ** 19;
+
+/** Moves multiples of the step from lower parts of sums that are large to the upper ones. */
+function carryTo(upper: Float64Array | Uint32Array, lower: Float64Array | Uint32Array, step: number): void {
+  const bound = CARRIED_STEPS * step;
+  for (let i = 0; i < lower.length; i++) {
+    const x = lower[i] ?? 0;
+    if (!(Math.abs(x) >= bound)) continue;
+    const high = step * Math.round(x / step);
+    lower[i] = x - high;
+    upper[i] = (upper[i] ?? 0) + high;
   }
 }
 

@@ -3,7 +3,7 @@ import type { Arena } from "../../core/wasm.ts";
 import { GROUP, type PixelSlice, type ReduceKernel } from "../engine/accumulator.ts";
 import { KernelDark } from "../engine/kernel-dark.ts";
 import type { OwnAccumulator } from "../engine/statistic.ts";
-import { SPAN } from "./covariance-sums.ts";
+import { SPAN } from "./covariance/sums.ts";
 
 /** The sums of each pixel, in the order in which the kernel has them. */
 const products = ["sum", "squareUpper", "squareLower", "productUpper", "productLower"] as const;
