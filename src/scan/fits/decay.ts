@@ -77,6 +77,7 @@ export function fitDecay(x: readonly number[], y: readonly number[], options: De
     without: { terms: () => [1] },
     search: (points) => decaySearch(points, model),
     refusal: noStep,
+    excess: "multiplied",
     least: hasOffset ? 7 : 6,
   });
   const [centre = NaN, width = NaN, lifetime = NaN] = found.shape;

@@ -97,7 +97,7 @@ export function fitDelayScan(shots: Iterable<DelayShot>, options: DelayScanFitOp
   const fit = fitTo(points);
   const errorOf = unevenErrors(fit, { points, reference, hasOffset: offset }, fitTo);
   const { centre, width, lifetime } = fit;
-  const { reducedChiSquare, errorScale, deltaChiSquare, falseAlarmProbability, leftOut } = fit;
+  const { reducedChiSquare, errorScale, addedScatter, deltaChiSquare, falseAlarmProbability, leftOut } = fit;
   const { amplitude, background } = fit;
   return {
     t0Fs: centre,
@@ -120,7 +120,7 @@ export function fitDelayScan(shots: Iterable<DelayShot>, options: DelayScanFitOp
       fitted: decayAt(fit, point.delayFs),
     })),
     points: fit.points,
-    ...{ reducedChiSquare, errorScale, deltaChiSquare, falseAlarmProbability, leftOut },
+    ...{ reducedChiSquare, errorScale, addedScatter, deltaChiSquare, falseAlarmProbability, leftOut },
   };
 }
 

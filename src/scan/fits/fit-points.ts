@@ -11,6 +11,7 @@ import {
   type FitPoints,
   type FittedCurve,
   fitCurve,
+  fitWithScatter,
   OUTLIER,
   residuals,
   type ShapeSearch,
@@ -52,11 +53,16 @@ export interface FitQuality {
   /** χ² per degree of freedom with the errors given; NaN without errors. */
   readonly reducedChiSquare: number;
   /**
-   * What the errors were multiplied by: √χ² per degree of freedom where the points scatter more than their errors
-   * explain (by chance once in 1000 fits), as the Particle Data Group does. Backlash, drifts and another shape show
-   * here. 1 where they agree.
+   * √χ² per degree of freedom where the points scatter more than their errors explain (by chance once in 1000 fits).
+   * Backlash, drifts and another shape show here. 1 where they agree. The errors of a decay are multiplied by it, as
+   * the Particle Data Group does.
    */
   readonly errorScale: number;
+  /**
+   * What a peak or step was then fitted with again: a scatter, in the unit of y, that was added in quadrature to the
+   * error of every point, the same for all, so that the tails of a peak do not outweigh its top. 0: none.
+   */
+  readonly addedScatter: number;
   /** How much larger χ² is without the feature: without errors, in units of the residual mean square. */
   readonly deltaChiSquare: number;
   /** How often noise alone gives such a feature, somewhere in the scan. Above 0.001 a fit is refused. */
@@ -89,6 +95,8 @@ interface Feature {
   readonly refusal: (why: string) => SaclaError;
   /** Fewest points. */
   readonly least: number;
+  /** What becomes of errors that are less than the points scatter. */
+  readonly excess: "added" | "multiplied";
 }
 
 export interface FoundFeature {
@@ -110,7 +118,7 @@ export function findFeature(
   x: readonly number[],
   y: readonly number[],
   options: FitOptions,
-  { model, search: searchOf, without, refusal, least }: Feature,
+  { model, search: searchOf, without, refusal, least, excess }: Feature,
 ): FoundFeature {
   const { robust = false } = options;
   const used = usablePoints(x, y, options.errors);
@@ -134,18 +142,23 @@ export function findFeature(
   if (fitted === undefined) throw refusal("the points do not determine one");
   const count = fitted.shape.length + fitted.coefficients.length;
   const freedom = points.x.length - count;
+  const reduced = fitted.chiSquare / freedom;
+  const isExcess = fProbability(reduced, freedom, options.errorFreedom ?? Infinity) < CHANCE_OF_SCATTER;
+  const errorScale = options.errors === undefined || isExcess ? Math.sqrt(reduced) : 1;
+  const wider =
+    options.errors !== undefined && isExcess && excess === "added"
+      ? fitWithScatter(model, points, search, fitted)
+      : undefined;
+  if (wider !== undefined) ({ fitted, points } = wider);
   const quality = judge(fitted, points, { model, without, refusal }, options, freedom);
   const raw = standardErrors(model, fitted, points, search);
   if (raw === undefined)
     throw refusal("the points do not determine its place, width and height; scan in finer steps, or further");
-  const reduced = fitted.chiSquare / freedom;
-  const isExcess = fProbability(reduced, freedom, options.errorFreedom ?? Infinity) < CHANCE_OF_SCATTER;
-  const errorScale = options.errors === undefined || isExcess ? Math.sqrt(reduced) : 1;
   const leftOut = x.map((_, i) => i).filter((i) => !indices.includes(i));
   return {
     shape: fitted.shape,
     coefficients: fitted.coefficients,
-    errors: raw.map((error) => error * errorScale),
+    errors: wider === undefined ? raw.map((error) => error * errorScale) : raw,
     chiSquare: fitted.chiSquare,
     points,
     quality: {
@@ -153,8 +166,8 @@ export function findFeature(
       points: points.x.length,
       leftOut,
       ...(options.errors === undefined
-        ? { reducedChiSquare: NaN, errorScale: 1 }
-        : { reducedChiSquare: reduced, errorScale }),
+        ? { reducedChiSquare: NaN, errorScale: 1, addedScatter: 0 }
+        : { reducedChiSquare: reduced, errorScale, addedScatter: wider?.scatter ?? 0 }),
     },
   };
 }

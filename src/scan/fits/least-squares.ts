@@ -65,6 +65,48 @@ export function fitCurve(
   return fitted === undefined ? undefined : { ...fitted, chiSquare: chiSquareOf(model, fitted, points) };
 }
 
+/** χ² per degree of freedom with a scatter added is 1 to this, after so many rounds at most. */
+const [NEAR_ONE, SCATTER_ROUNDS] = [1e-3, 30];
+
+/**
+ * The curve for points that are further off than their errors: a scatter is added to the error of every point, the same
+ * for all, until χ² per degree of freedom is 1 (Mandel and Paule 1970, doi:10.1021/ac60293a019). A curve of another
+ * shape than the points is off by about as much everywhere; with errors that are only multiplied, points with small
+ * ones, as in the tails of a peak, decide alone.
+ * @param first - the curve without the scatter, whose χ² per degree of freedom is above 1
+ * @returns also the points with their wider errors, and the scatter
+ */
+export function fitWithScatter(
+  model: CurveModel,
+  points: FitPoints,
+  search: ShapeSearch,
+  first: FittedCurve,
+): { readonly fitted: FittedCurve; readonly points: FitPoints; readonly scatter: number } | undefined {
+  const freedom = points.x.length - first.shape.length - first.coefficients.length;
+  const equal = fitCurve(model, { ...points, errors: points.errors.map(() => 1) }, search);
+  if (equal === undefined) return undefined;
+  let best: ReturnType<typeof fitWithScatter>;
+  // All points alike are more than is needed, none is too little.
+  let [least, most] = [0, equal.chiSquare / freedom];
+  let added = most;
+  for (let round = 0; round < SCATTER_ROUNDS; round++) {
+    const wider = { ...points, errors: points.errors.map((error) => Math.sqrt(error * error + added)) };
+    const trials = [equal.shape, first.shape, ...(best === undefined ? [] : [best.fitted.shape])];
+    const fitted = fitCurve(model, wider, { ...search, trials });
+    if (fitted === undefined) return undefined;
+    best = { fitted, points: wider, scatter: Math.sqrt(added) };
+    const { chiSquare } = fitted;
+    if (Math.abs(chiSquare / freedom - 1) < NEAR_ONE) break;
+    if (chiSquare > freedom) least = added;
+    else most = added;
+    // 1 / χ² is almost a straight line of what is added.
+    const slope = residuals(model, fitted, wider).reduce((sum, r, i) => sum + (r / (wider.errors[i] ?? NaN)) ** 2, 0);
+    const next = added + ((chiSquare - freedom) * chiSquare) / (freedom * slope);
+    added = next > least && next < most ? next : (least + most) / 2;
+  }
+  return best;
+}
+
 /** (y − curve) / error of each point. */
 export function residuals(model: CurveModel, { shape, coefficients }: Curve, { x, y, errors }: FitPoints): number[] {
   return x.map((at, i) => ((y[i] ?? NaN) - dot(model.terms(shape, at), coefficients)) / (errors[i] ?? NaN));

@@ -79,6 +79,7 @@ export function fitPeak(x: readonly number[], y: readonly number[], options: Pea
     without: line,
     search: (points) => searchOf(points, mix),
     refusal: noPeak,
+    excess: "added",
     least: leastPeakPoints({ shape, background }),
   });
   const [centre = NaN, fwhm = NaN, mixing = NaN] = found.shape;

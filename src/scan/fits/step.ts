@@ -81,6 +81,7 @@ export function fitStep(x: readonly number[], y: readonly number[], options: Ste
     without: { terms: () => [1] },
     search: searchOf,
     refusal: noStep,
+    excess: "added",
     least: leastStepPoints({ after }),
   });
   const [centre = NaN, width = NaN] = found.shape;

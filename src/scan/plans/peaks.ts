@@ -189,8 +189,8 @@ export function* fitted(curve: Curve, options: PeakOptions): PlanSteps<PeakFit> 
   const digits = (value: number): string => String(Number(value.toPrecision(6)));
   const scattered =
     fit.errorScale > 1
-      ? ` (errors × ${fit.errorScale.toPrecision(2)}: the points are further off than their errors; backlash, ` +
-        "drift, another shape?)"
+      ? ` (the points are ${fit.errorScale.toPrecision(2)} times further off than their errors: backlash, drift, ` +
+        "another shape?)"
       : "";
   yield* note(
     `${nameOf(axis)}: ${fit.shape} peak at ${digits(fit.centre)} ± ${fit.centreError.toPrecision(2)}, FWHM ` +

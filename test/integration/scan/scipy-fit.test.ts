@@ -19,11 +19,16 @@ const decay = (t: number, width: number, lifetime: number): number =>
 
 type Truth = readonly number[];
 type Answer = readonly (readonly [value: number, error: number])[];
+interface Fitted {
+  readonly answer: Answer;
+  /** To the errors of the points, where they scatter more than theirs, as one set of a thousand does. */
+  readonly addedScatter: number;
+}
 interface Shape {
   /** Parameters of one data set, drawn at random. */
   readonly truth: (random: Random) => Truth;
   readonly curve: (at: number, truth: Truth) => number;
-  readonly answer: (y: readonly number[], errors: readonly number[]) => Answer;
+  readonly fitted: (y: readonly number[], errors: readonly number[]) => Fitted;
 }
 
 const between = (random: Random, from: number, to: number): number => from + (to - from) * random.uniform();
@@ -33,16 +38,15 @@ const peakTruth = (random: Random): number[] => [
   between(random, 6, 20) * (random.uniform() < 0.3 ? -1 : 1),
   between(random, -5, 30),
 ];
-/** Without the scale that grows errors where points scatter more than theirs, as one set of a thousand does. */
-const unscaled = (fit: { readonly errorScale: number }, answer: Answer): Answer =>
-  answer.map(([value, error]) => [value, error / fit.errorScale]);
-const peakAnswer = (fit: ReturnType<typeof fitPeak>): Answer =>
-  unscaled(fit, [
-    [fit.centre, fit.centreError],
-    [fit.fwhm, fit.fwhmError],
-    [fit.height, fit.heightError],
-    [fit.background, fit.backgroundError],
-  ]);
+const peakAnswer = (fit: ReturnType<typeof fitPeak>, ...more: Answer): Fitted => {
+  const { addedScatter, centre, centreError, fwhm, fwhmError, height, heightError, background, backgroundError } = fit;
+  const place: Answer = [
+    [centre, centreError],
+    [fwhm, fwhmError],
+  ];
+  const mixing: Answer = Number.isNaN(fit.mixing) ? [] : [[fit.mixing, fit.mixingError]];
+  return { answer: [...place, ...mixing, [height, heightError], [background, backgroundError], ...more], addedScatter };
+};
 const decayTruth = (random: Random): number[] => [
   between(random, -2, -1),
   between(random, 0.25, 0.5),
@@ -55,20 +59,20 @@ const shapes: Readonly<Record<string, Shape>> = {
   gaussian: {
     truth: peakTruth,
     curve: (at, [c = 0, w = 1, h = 0, b = 0]) => b + h * gaussian((at - c) / w),
-    answer: (y, errors) => peakAnswer(fitPeak(x, y, { errors })),
+    fitted: (y, errors) => peakAnswer(fitPeak(x, y, { errors })),
   },
   "gaussian, line": {
     truth: (random) => [...peakTruth(random), between(random, -1, 1)],
     curve: (at, [c = 0, w = 1, h = 0, b = 0, s = 0]) => b + s * (at - middle) + h * gaussian((at - c) / w),
-    answer: (y, errors) => {
+    fitted: (y, errors) => {
       const fit = fitPeak(x, y, { errors, background: "line" });
-      return [...peakAnswer(fit), ...unscaled(fit, [[fit.slope, fit.slopeError]])];
+      return peakAnswer(fit, [fit.slope, fit.slopeError]);
     },
   },
   lorentzian: {
     truth: peakTruth,
     curve: (at, [c = 0, w = 1, h = 0, b = 0]) => b + h * lorentzian((at - c) / w),
-    answer: (y, errors) => peakAnswer(fitPeak(x, y, { errors, shape: "lorentzian" })),
+    fitted: (y, errors) => peakAnswer(fitPeak(x, y, { errors, shape: "lorentzian" })),
   },
   "pseudo-voigt": {
     truth: (random) => {
@@ -77,12 +81,7 @@ const shapes: Readonly<Record<string, Shape>> = {
     },
     curve: (at, [c = 0, w = 1, m = 0, h = 0, b = 0]) =>
       b + h * (m * lorentzian((at - c) / w) + (1 - m) * gaussian((at - c) / w)),
-    answer: (y, errors) => {
-      const fit = fitPeak(x, y, { errors, shape: "pseudo-voigt" });
-      const [centre, fwhm, height, background] = peakAnswer(fit);
-      if (!centre || !fwhm || !height || !background) throw new Error("no answer");
-      return [centre, fwhm, [fit.mixing, fit.mixingError / fit.errorScale], height, background];
-    },
+    fitted: (y, errors) => peakAnswer(fitPeak(x, y, { errors, shape: "pseudo-voigt" })),
   },
   step: {
     truth: (random) => {
@@ -90,59 +89,65 @@ const shapes: Readonly<Record<string, Shape>> = {
       return [c, 0.5 * w, h, b];
     },
     curve: (at, [c = 0, w = 1, h = 0, b = 0]) => b + h * normalCdf((at - c) / w),
-    answer: (y, errors) => {
+    fitted: (y, errors) => {
       const fit = fitStep(x, y, { errors });
-      return unscaled(fit, [
+      const answer: Answer = [
         [fit.centre, fit.centreError],
         [fit.width, fit.widthError],
         [fit.height, fit.heightError],
         [fit.background, fit.backgroundError],
-      ]);
+      ];
+      return { answer, addedScatter: fit.addedScatter };
     },
   },
   decay: {
     truth: decayTruth,
     curve: (at, [c = 0, w = 1, t = 1, a = 0, b = 0]) => b + a * decay(at - c, w, t),
-    answer: (y, errors) => decayAnswer(fitDecay(x, y, { errors })),
+    fitted: (y, errors) => decayAnswer(fitDecay(x, y, { errors })),
   },
   "decay, offset": {
     truth: (random) => [...decayTruth(random), between(random, 5, 10)],
     curve: (at, [c = 0, w = 1, t = 1, a = 0, b = 0, o = 0]) =>
       b + a * decay(at - c, w, t) + o * normalCdf((at - c) / w),
-    answer: (y, errors) => {
+    fitted: (y, errors) => {
       const fit = fitDecay(x, y, { errors, offset: true });
-      return [...decayAnswer(fit), ...unscaled(fit, [[fit.offset, fit.offsetError]])];
+      return decayAnswer(fit, [fit.offset, fit.offsetError]);
     },
   },
 };
 
-function decayAnswer(fit: ReturnType<typeof fitDecay>): Answer {
-  return unscaled(fit, [
+/** Without the scale that grows the errors of such sets. */
+function decayAnswer(fit: ReturnType<typeof fitDecay>, ...more: Answer): Fitted {
+  const answer: Answer = [
     [fit.centre, fit.centreError],
     [fit.width, fit.widthError],
     [fit.lifetime, fit.lifetimeError],
     [fit.amplitude, fit.amplitudeError],
     [fit.background, fit.backgroundError],
-  ]);
+    ...more,
+  ];
+  return { answer: answer.map(([value, error]) => [value, error / fit.errorScale]), addedScatter: 0 };
 }
 
 // 200 data sets of each shape in the long form.
 const sets = rounds(200);
 
 describe("scipy.optimize.curve_fit finds the same minimum and covariance", () => {
-  for (const [model, { truth, curve, answer }] of Object.entries(shapes))
+  for (const [model, { truth, curve, fitted }] of Object.entries(shapes))
     itNeeding(python !== undefined, "no Python with scipy", `of ${sets} data sets: ${model}`, () => {
       const random = new Random(hash("scipy", model));
       const all = Array.from({ length: sets }, () => {
         const start = truth(random);
         const errors = x.map(() => between(random, 0.2, 0.6));
-        return { start, errors, y: x.map((at, i) => curve(at, start) + (errors[i] ?? NaN) * random.normal()) };
+        const y = x.map((at, i) => curve(at, start) + (errors[i] ?? NaN) * random.normal());
+        const { answer, addedScatter } = fitted(y, errors);
+        return { start, y, errors: errors.map((error) => Math.hypot(error, addedScatter)), answer };
       });
       const input = JSON.stringify({ model, x, sets: all });
       const output = execFileSync(python ?? "", [script], { input, encoding: "utf8", maxBuffer: 1e8 });
       const theirs: readonly { readonly parameters: Truth; readonly errors: Truth }[] = JSON.parse(output);
-      for (const [k, { y, errors }] of all.entries()) {
-        for (const [p, [value, error]] of answer(y, errors).entries()) {
+      for (const [k, { answer }] of all.entries()) {
+        for (const [p, [value, error]] of answer.entries()) {
           const found = { value: theirs[k]?.parameters[p] ?? NaN, error: theirs[k]?.errors[p] ?? NaN };
           // Where the minimum is, to a thousandth of its error; the error to a thousandth.
           expect(Math.abs(value - found.value), `${model}, set ${k}, parameter ${p}`).toBeLessThan(1e-3 * error);
