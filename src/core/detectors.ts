@@ -80,7 +80,8 @@ export class Detectors {
   /** The detector with the most sensors, the first of several. @throws UNKNOWN_DETECTOR when there is none at all */
   largest(): DetectorGroup {
     const [first] = this.groups.toSorted((a, b) => b.sensors.length - a.sensors.length);
-    return first ?? this.unlisted("at all");
+    if (first !== undefined) return first;
+    throw new SaclaError("UNKNOWN_DETECTOR", `${this.#owner} has no detector.`, { details: { ...this.#details } });
   }
 
   /** The detector a user named, else the largest. @throws UNKNOWN_DETECTOR */

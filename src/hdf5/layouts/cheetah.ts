@@ -1,13 +1,14 @@
 import { HC_EV_ANGSTROM } from "../../core/constants.ts";
 import type { SensorGeometry } from "../../core/detector.ts";
+import { imageShape } from "../direct/dataset.ts";
 import type { H5File } from "../read/h5file.ts";
 import { StackSource } from "../read/stack-source.ts";
 import { gzip } from "../write/compression.ts";
 import type { H5Numbers } from "../write/writer.ts";
+import { cheetahContent } from "./cheetah-content.ts";
 import type { FileLayout, LayoutWriter } from "./layout.ts";
 import { error, type FindingBook } from "./rules.ts";
 import { checkStackImages, STACK_TAG_LIST, StackWriter, stackRules, stackWriting } from "./stack.ts";
-import { cheetahContent } from "./stack-content.ts";
 
 const rules = {
   ...stackRules,
@@ -42,7 +43,8 @@ function check(file: H5File, book: FindingBook<keyof typeof rules>): void {
   let expected: string | undefined;
   for (const name of file.keys("/").filter(isShot)) {
     const path = `/${name}/data`;
-    const shape = file.shape(path);
+    const stored = file.shape(path);
+    const shape = stored && imageShape(stored);
     const text = shape === undefined ? "" : `[${shape.join(", ")}]`;
     if (shape === undefined) book.add("stack-image", path, "is not there");
     else if (shape.length !== 2 || (expected !== undefined && text !== expected))

@@ -5,12 +5,13 @@ import { StackSource } from "../read/stack-source.ts";
 import { gzip } from "../write/compression.ts";
 import type { ConvertPlan } from "../write/plan.ts";
 import type { H5Numbers, H5Writer } from "../write/writer.ts";
+import { cxiContent, isCxiNxmx } from "./cxi-content.ts";
 import { PeakFinder } from "./hits.ts";
 import type { FileLayout, LayoutWriter } from "./layout.ts";
 import { checkNxmx, NxmxWriter, nxmxRules } from "./nxmx.ts";
 import { error, type FindingBook } from "./rules.ts";
 import { checkStackImages, STACK_TAG_LIST, type StackPaths, stackWriting } from "./stack.ts";
-import { cxiContent, EV_PER_JOULE, isCxiNxmx } from "./stack-content.ts";
+import { EV_PER_JOULE } from "./stack-content.ts";
 
 /** Where Cheetah puts the peaks of each shot. */
 export const PEAK_LIST = "/entry_1/result_1";

@@ -2,7 +2,7 @@ import { isSaclaError } from "../../core/errors.ts";
 import { TagRows } from "../../core/tag-rows.ts";
 import { imageShape } from "../direct/dataset.ts";
 import { absenceOf } from "../read/absence.ts";
-import { pathsBelow } from "../read/below.ts";
+import { pathsBelow, TOO_DEEP } from "../read/below.ts";
 import type { H5File } from "../read/h5file.ts";
 import { surplusAxes, unlessOdd } from "../read/h5types.ts";
 import { StoredDetector } from "../read/stored-detector.ts";
@@ -127,6 +127,7 @@ function checkSignals(file: H5File, root: string, tags: number, book: Book): voi
     book.check("signal-type", path, () => {
       // What a link leads to, and is away, has no type.
       if (file.linkOut(path) !== undefined) return null;
+      if (file.kind(path) === "group") return `is ${TOO_DEEP}`;
       const found = file.described(path);
       if (found === undefined) return "is neither a group nor a dataset";
       const shape = file.shape(path) ?? [];

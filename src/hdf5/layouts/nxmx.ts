@@ -6,9 +6,10 @@ import { StackSource } from "../read/stack-source.ts";
 import { gzip } from "../write/compression.ts";
 import type { H5Numbers } from "../write/writer.ts";
 import type { FileLayout, LayoutWriter } from "./layout.ts";
+import { nxmxContent, nxmxTags } from "./nxmx-content.ts";
 import { error, type FindingBook } from "./rules.ts";
 import { checkStackImages, STACK_TAG_LIST, type StackPaths, StackWriter, stackRules, stackWriting } from "./stack.ts";
-import { isStack, nxmxContent, STACK_SHAPES } from "./stack-content.ts";
+import { isStack, STACK_SHAPES } from "./stack-content.ts";
 
 export const nxmxRules = {
   ...stackRules,
@@ -50,6 +51,7 @@ export function checkNxmx(file: H5File, book: Book): void {
   else checkStackImages(file, "/entry/data/data", book);
   const tags = file.shape("/entry/data/tag_id")?.[0];
   if (tags !== images) book.add("stack-tags", "/entry/data/tag_id", `has ${tags ?? "no"} tags for ${images} images`);
+  else book.check("stack-tags", "/entry/data/tag_id", () => nxmxTags(file, images).why?.replace(/^\S+ /, "") ?? null);
   const energyPath = "/entry/instrument/beam/incident_energy";
   book.check("stack-energy", energyPath, () => {
     const energies = file.numbers(energyPath);

@@ -3,7 +3,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import { throwIfAborted } from "../../core/async.ts";
 import { asText } from "../../core/guards.ts";
 import { any, flag, optional, resolveOptions } from "../../core/options.ts";
-import { eachBelow } from "../read/below.ts";
+import { eachBelow, TOO_DEEP } from "../read/below.ts";
 import { H5File } from "../read/h5file.ts";
 import { PROVENANCE_PATH, readProvenance } from "../read/provenance.ts";
 import { checkDigests, type DigestOptions } from "../write/digests.ts";
@@ -78,7 +78,9 @@ async function checkEveryDataset(file: H5File, book: FindingBook<LayoutRule>, op
   for (const path of eachBelow(file, "/")) {
     checkDataset(file, path, book);
     book.check("dataset-type", path, () => {
-      if (file.linkOut(path) !== undefined || file.kind(path) !== "dataset") return null;
+      if (file.linkOut(path) !== undefined) return null;
+      const kind = file.kind(path);
+      if (kind !== "dataset") return kind === "group" ? `is ${TOO_DEEP}` : null;
       const described = file.described(path) ?? "";
       return file.hasNumbers(path) || /\btext\b/.test(described) ? null : `is ${described}`;
     });

@@ -6,10 +6,12 @@ import type { H5File } from "./h5file.ts";
 const MOST_BELOW = 100_000;
 /** Groups in groups. */
 const MOST_LEVELS = 32;
+/** What is said of a group below more. */
+export const TOO_DEEP: string = `a group below ${MOST_LEVELS} others, deeper than sacla looks`;
 
 /**
- * Paths of everything below a group that is no group itself. A group that is reached again below itself, by a hard or a
- * soft link, is not entered again.
+ * Paths of everything below a group that is no group itself, and of groups that are below {@link MOST_LEVELS} others,
+ * which are not entered. A group that is reached again below itself, by a hard or a soft link, is not entered again.
  * @throws FILE_DAMAGED when there are more than any run has
  */
 export function pathsBelow(file: H5File, root: string): string[] {
@@ -28,7 +30,9 @@ export function* eachBelow(file: H5File, root: string): Generator<string> {
       const member = group === "/" ? `/${name}` : `${group}/${name}`;
       const id = isGroup(file, member) ? identityOf(file, member) : undefined;
       if (id === undefined) yield member;
-      else if (!above.has(id) && above.size < MOST_LEVELS) yield* walk(member, new Set(above).add(id));
+      else if (above.has(id)) continue;
+      else if (above.size < MOST_LEVELS) yield* walk(member, new Set(above).add(id));
+      else yield member;
     }
   }
   if (file.kind(root) === "group") yield* walk(root, new Set([identityOf(file, root)]));

@@ -11,6 +11,7 @@ import type { H5File } from "./h5file.ts";
 import { type Provenance, readProvenance } from "./provenance.ts";
 import { StoredDetector } from "./stored-detector.ts";
 import { StoredSignals } from "./stored-signals.ts";
+import { digitsIn, fillTimes, unsignedTag } from "./tag-lists.ts";
 
 /** What the file does not say, or says wrongly. */
 export interface ArchiveOptions {
@@ -197,17 +198,7 @@ export class StoredRun {
     const unit = this.#unitOf(times.find(Number.isFinite) ?? 0);
     if (unit !== 1) for (const [row, time] of times.entries()) times[row] = time * unit;
     if (times.every(Number.isFinite)) return times;
-    const fill = (tags: Uint32Array): void => {
-      let last: readonly [tag: number, time: number] | undefined;
-      for (const tag of tags) {
-        const row = this.rows.rowOf(tag) ?? NaN;
-        const time = times[row] ?? NaN;
-        if (Number.isFinite(time)) last = [tag, time];
-        else if (last !== undefined) times[row] = last[1] + (tag - last[0]) / TAG_RATE_HZ;
-      }
-    };
-    fill(this.tags);
-    fill(this.tags.toReversed());
+    fillTimes(times, this.rows);
     return times;
   }
 
@@ -248,7 +239,7 @@ export class StoredRun {
     const listed = new Uint32Array(tags.length);
     for (let row = 0; row < tags.length; row++) {
       const stored = tags[row] ?? NaN;
-      const tag = unsigned(stored);
+      const tag = unsignedTag(stored);
       listed[row] = tag;
       if (listed[row] !== tag) throw notDataConvert(this.#file, path, `has ${stored}, which is not a tag`);
     }
@@ -263,7 +254,7 @@ export class StoredRun {
 
   #tagNumber(name: string): number {
     const path = `${this.#root}/${name}`;
-    return unsigned(required(this.#file, path, digitsIn(this.#file, path)?.[0] ?? this.#file.number(path)));
+    return unsignedTag(required(this.#file, path, digitsIn(this.#file, path)?.[0] ?? this.#file.number(path)));
   }
 
   #checkRange(): void {
@@ -365,17 +356,6 @@ function numbered(names: readonly string[], pattern: RegExp): [name: string, k: 
       return k === undefined ? [] : [[name, Number(k)]];
     })
     .sort(([, a], [, b]) => a - b);
-}
-
-/** Whole numbers that are written as texts, as some scripts write runs and tags; undefined for anything else. */
-function digitsIn(file: H5File, path: string): Float64Array | undefined {
-  const texts = file.texts(path) ?? [file.textOrNone(path) ?? ""];
-  return texts.every((text) => /^\d{1,10}$/.test(text)) ? Float64Array.from(texts, Number) : undefined;
-}
-
-/** DataConvert stores tags as signed 32-bit: those above 2^31 come out negative. */
-function unsigned(tag: number): number {
-  return tag < 0 ? tag + 0x1_0000_0000 : tag;
 }
 
 function required<T>(file: H5File, path: string, value: T | undefined): T {

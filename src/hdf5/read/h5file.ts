@@ -110,8 +110,7 @@ export class H5File {
   kind(path: string): Kind {
     const known = this.#open ? this.#kinds.get(path) : undefined;
     if (known !== undefined) return known;
-    // Wrapped, because −1 means absent here, and failed everywhere else.
-    const { type } = this.#call(path, (h5) => ({ type: h5.get_type(this.#id, path) }));
+    const type = this.#links.typeAt(path);
     if (type < 0) return undefined;
     const kind = type === this.#h5.H5G_GROUP ? "group" : type === this.#h5.H5G_DATASET ? "dataset" : "other";
     if (this.#kinds.size >= MOST_PATHS) this.#kinds.clear();
@@ -263,6 +262,9 @@ export class H5File {
   /** An attribute that is a text or numbers; undefined when there is none, or it is something else. */
   attribute(path: string, name: string): string | Float64Array | undefined {
     if (this.kind(path) === undefined) return undefined;
+    const link = this.linkOut(path);
+    // Through a link, HDF5 looks for texts of variable length in the wrong file.
+    if (link !== undefined) return this.sibling(link.file)?.attribute(link.path, name);
     if (!this.#call(path, (h5) => h5.get_attribute_names(this.#id, path)).includes(name)) return undefined;
     const meta = this.#call(path, (h5) => h5.get_attribute_metadata(this.#id, path, name)) as H5Metadata;
     const at = this.#reserve(path, Math.max(8, meta.size * meta.total_size));

@@ -24,10 +24,13 @@ export function linkAt(
   return target === null ? null : { file: null, target };
 }
 
+/** What HDF5 says of a soft link to what is not there, or to itself. */
+const LEADS_NOWHERE = /: (component not found|too many links)$/m;
+
 /** Paths of a file that are remembered: more than a run has signals, fewer than it has images. */
 export const MOST_PATHS = 1024;
 
-/** The links of an HDF5 file that lead out of it, or to nothing. */
+/** What an HDF5 file has at a path, and its links that lead out of it, or to nothing. */
 export class Links {
   readonly #file: LinkedFile;
   /** Paths that are no link out of this file. */
@@ -35,6 +38,20 @@ export class Links {
 
   constructor(file: LinkedFile) {
     this.#file = file;
+  }
+
+  /** HDF5's type of an object; −1 where nothing is: behind a soft link that leads nowhere, and below a dataset, too. */
+  typeAt(path: string): number {
+    try {
+      // Wrapped, because −1 means absent here, and failed everywhere else.
+      return this.#file.ask(path, (h5, id) => ({ type: h5.get_type(id, path) })).type;
+    } catch (error) {
+      if (!isSaclaError(error, "FILE_DAMAGED")) throw error;
+      const above = path.slice(0, path.lastIndexOf("/"));
+      const isBelowNone = above !== "" && this.#file.kind(above) !== "group";
+      if (isBelowNone || LEADS_NOWHERE.test(String(error.cause))) return -1;
+      throw error;
+    }
   }
 
   /** Where a path leads: to another file by its first external link, or to nothing by a soft link of this one. */

@@ -58,7 +58,7 @@ export interface PhotonScale {
 /** How a file was made; undefined when it does not say, or not in this form. */
 export function readProvenance(file: H5File): Provenance | undefined {
   if (file.kind(PROVENANCE_PATH) !== "dataset") return undefined;
-  return parseProvenance(file.text(PROVENANCE_PATH) ?? "");
+  return parseProvenance(file.textOrNone(PROVENANCE_PATH) ?? "");
 }
 
 function parseProvenance(text: string): Provenance | undefined {

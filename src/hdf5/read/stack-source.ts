@@ -6,18 +6,21 @@ import { IMAGE_MISSING, IMAGE_THERE, imageState } from "../../core/image-states.
 import { hightagAt } from "../../core/japan.ts";
 import type { Pixels } from "../../core/ndarray.ts";
 import { nearestNames } from "../../core/nearest-names.ts";
-import { type Column, emptyColumn, STATUS_MISSING, setEntry } from "../../core/syncdb.ts";
+import { type Column, emptyColumn, setEntry } from "../../core/syncdb.ts";
+import { TagRows } from "../../core/tag-rows.ts";
 import { badPixelReasons } from "../../ip/index.ts";
 import type { DataSource } from "../../source/data-source.ts";
 import type { CallResult, RunInfo } from "../../transport/methods.ts";
+import { imageAxis, imageShape } from "../direct/dataset.ts";
 import { type Absence, absenceOf, frameMissing } from "./absence.ts";
 import type { ArchiveOptions } from "./dataconvert.ts";
 import { FileCitius } from "./file-citius.ts";
 import type { H5File } from "./h5file.ts";
+import { unlessOdd } from "./h5types.ts";
 import { type Provenance, readProvenance } from "./provenance.ts";
-import { signalNames, unitOfPath } from "./signals.ts";
 import { type FoundMask, readStackMask, type StackMask } from "./stack-mask.ts";
-import { entryFrom } from "./stored-signals.ts";
+import { entryFrom, StoredSignals } from "./stored-signals.ts";
+import { fillTimes } from "./tag-lists.ts";
 
 /** What an axis of an array counts; a number is the one place of it. */
 type StackAxis = "shot" | "row" | "column" | number;
@@ -43,13 +46,13 @@ export interface StackPart {
 /** What a file with all sensors of a detector in one array says; shots in the order of the file. */
 export interface StackContent {
   readonly title: string;
-  /** Empty: the file names none, and its shots are counted from 1. */
-  readonly tags: readonly number[];
+  /** In the order of the file, each once; empty: the file names none, and its shots are counted from 1. */
+  readonly tags: ArrayLike<number>;
   readonly images: number;
   /** One a shot, or one for all; empty when the file has none. */
   readonly energiesEv: readonly number[];
   readonly parts: readonly StackPart[];
-  /** Shape of the array of each shot, where each has one of its own. */
+  /** Shape of the array of each shot but for axes of 1, where each has one of its own. */
   readonly imageShape?: readonly number[];
   /** The unit of the file's pixels, per photon; null when it is not known to have photons. */
   readonly unitsPerPhoton: number | null;
@@ -59,11 +62,12 @@ export interface StackContent {
   readonly run: number | null;
   readonly comment: string;
   readonly startTime: number | null;
-  /** What is odd about the geometry of the sensors. */
+  /** What is odd about the file, each a sentence that names the place. */
   readonly notes?: readonly string[];
 }
 
 const EVENTS = "/sacla/event_info";
+const TIMES = `${EVENTS}/time_stamp`;
 const ARRAY: readonly StackAxis[] = ["row", "column"];
 const ARRAYS: readonly StackAxis[] = ["shot", "row", "column"];
 
@@ -80,13 +84,14 @@ export class StackSource implements DataSource {
   readonly #bl: number;
   readonly #run: number;
   readonly #info: RunInfo;
-  readonly #tags: Uint32Array;
   /** Where each tag stands in the file. */
-  readonly #rows: ReadonlyMap<number, number>;
+  readonly #rows: TagRows;
+  /** Ascending. */
+  readonly #tags: Uint32Array;
   readonly #times: Float64Array | undefined;
+  readonly #signals: StoredSignals;
   readonly #meanEv: number | null;
   readonly #sensors: ReadonlyMap<string, StackPart>;
-  #signals: ReadonlyMap<string, string> | undefined;
   /** Why there are no pixels, or not all, by path. */
   readonly #absences = new Map<string, Absence | undefined>();
   readonly citius: FileCitius = new FileCitius(this);
@@ -101,12 +106,16 @@ export class StackSource implements DataSource {
     this.#provenance = provenance;
     this.#bl = options.bl ?? provenance?.request.bl ?? content.bl ?? 3;
     this.#run = provenance?.request.run ?? content.run ?? 1;
-    const listed = content.tags.length > 0 ? content.tags : Array.from({ length: content.images }, (_, i) => i + 1);
-    this.#tags = Uint32Array.from(listed).sort();
-    this.#rows = new Map(listed.map((tag, row) => [tag, row]));
-    if (this.#rows.size !== listed.length || listed.length === 0)
-      throw new SaclaError("FILE_DAMAGED", `${show(path)} has ${listed.length === 0 ? "no shot" : "a tag twice"}.`);
-    this.#times = file.numbers(`${EVENTS}/time_stamp`);
+    if (content.images === 0)
+      throw new SaclaError(
+        "FILE_DAMAGED",
+        `${show(path)} has no shot: its array of images is empty, or not yet written.`,
+      );
+    const counted = Uint32Array.from({ length: content.images }, (_, i) => i + 1);
+    this.#rows = new TagRows(content.tags.length > 0 ? Uint32Array.from(content.tags) : counted);
+    this.#tags = this.#rows.ascending;
+    this.#times = this.#storedTimes();
+    this.#signals = new StoredSignals(file, EVENTS, this.#tags.length, provenance);
     const energies = content.energiesEv.filter((energyEv) => energyEv > 0);
     this.#meanEv = energies.length === 0 ? null : energies.reduce((a, b) => a + b, 0) / energies.length;
     this.#sensors = new Map(content.parts.map((part) => [part.info.id, part]));
@@ -127,7 +136,11 @@ export class StackSource implements DataSource {
   }
   runInfo(): RunInfo {
     const masks = this.#provenance === undefined ? this.#notesOfMasks() : [];
-    const notes = [...masks, ...(this.#content.notes ?? [])];
+    const hasTimes = this.#times !== undefined || this.#file.kind(TIMES) === undefined;
+    const times = hasTimes
+      ? []
+      : [`${TIMES} is not one time for each shot: times are counted from the start of the run`];
+    const notes = [...masks, ...times, ...(this.#content.notes ?? []), ...this.#signals.notes];
     return { ...this.#info, hightagnumber: this.#hightag, ...(notes.length === 0 ? {} : { notes }) };
   }
   photonEnergyKev(): number {
@@ -140,14 +153,14 @@ export class StackSource implements DataSource {
   tags(_bl: number, _run: number, detId?: string): Uint32Array {
     if (detId === undefined) return this.#tags.slice();
     const part = this.#sensors.get(detId);
-    return this.#tags.filter((tag) => this.#absenceAt(this.#rows.get(tag) ?? 0, part) === undefined);
+    return this.#tags.filter((tag) => this.#absenceAt(this.#rows.rowOf(tag) ?? 0, part) === undefined);
   }
   tagsBetween(bl: number, hightag: number, first: number, last: number): Uint32Array {
     this.#checkHightag(hightag);
     return this.#tags.filter((tag) => bl === this.#bl && tag >= first && tag <= last);
   }
   newestTag(equipId: string): [hightag: number, tag: number] {
-    if (!this.#names.has(equipId) && equipId !== this.#spectrometer) throw this.#unknownSignal(equipId);
+    if (!this.#signals.names.has(equipId) && equipId !== this.#spectrometer) throw this.#unknownSignal(equipId);
     return [this.#hightag, this.#tags.at(-1) ?? 0];
   }
   hightagAt(unixSeconds: number): number {
@@ -155,7 +168,7 @@ export class StackSource implements DataSource {
   }
   timestamp(hightag: number, tag: number): number {
     this.#checkHightag(hightag);
-    const row = this.#rows.get(tag);
+    const row = this.#rows.rowOf(tag);
     if (row === undefined)
       throw new SaclaError("TAG_OUTSIDE_RUN", `${this.name} has no tag ${tag}; take tags from readTaglistByrun.`, {
         details: { hightag, tag },
@@ -163,25 +176,14 @@ export class StackSource implements DataSource {
     return this.#times?.[row] ?? this.#info.starttime + (tag - this.#info.start_tagnumber) / TAG_RATE_HZ;
   }
   equipment(): readonly string[] {
-    return [...new Set([...this.#names.keys(), ...(this.#meanEv === null ? [] : [this.#spectrometer])])].sort();
+    return [...new Set([...this.#signals.names.keys(), ...(this.#meanEv === null ? [] : [this.#spectrometer])])].sort();
   }
   column(equipId: string, hightag: number, tags: Uint32Array): Column {
     this.#checkHightag(hightag);
-    if (equipId === this.#spectrometer && this.#meanEv !== null) {
-      const { energiesEv } = this.#content;
-      const kev = (row: number): number => (energiesEv.length === 1 ? energiesEv[0] : energiesEv[row]) ?? NaN;
-      return this.#filled(emptyColumn(equipId, "keV", tags.length), tags, (row) => kev(row) / 1000);
-    }
-    const path = this.#names.get(equipId);
+    if (equipId === this.#spectrometer && this.#meanEv !== null) return this.#rows.pick(this.#energies(), tags);
+    const path = this.#signals.pathOf(equipId);
     if (path === undefined) throw this.#unknownSignal(equipId);
-    const unit = this.#provenance?.signals.find(({ leaf }) => leaf === path)?.unit ?? unitOfPath(path);
-    const values = this.#file.numbers(`${EVENTS}/${path}`);
-    const status = this.#file.numbers(`/sacla/signal_status/${path}`);
-    const absence = absenceOf(this.#file, `${EVENTS}/${path}`);
-    const isAbsent = (row: number): boolean => absence !== undefined && absence.written?.[row] !== 1;
-    return this.#filled(emptyColumn(equipId, unit, tags.length), tags, (row) =>
-      status?.[row] === STATUS_MISSING || isAbsent(row) ? undefined : values?.[row],
-    );
+    return { ...this.#rows.pick(this.#signals.column(path), tags), equipId };
   }
   detectorInfo(_bl: number, _run: number, detId: string): DetectorInfo {
     const { info } = this.#part(detId);
@@ -191,7 +193,7 @@ export class StackSource implements DataSource {
     return { ...info, absGain: 1 / photonsPerAdu(1, this.#meanEv), pixelUnit: "photon" };
   }
   readFrame(_bl: number, _run: number, detId: string, tag: number, out: Pixels): boolean {
-    const row = this.#rows.get(tag);
+    const row = this.#rows.rowOf(tag);
     if (row === undefined) return false;
     const part = this.#part(detId);
     const { path: shared, index } = this.#content.place(row);
@@ -200,7 +202,7 @@ export class StackSource implements DataSource {
     if (absence !== undefined)
       throw frameMissing(detId, this.#run, tag, `${path} of ${show(this.#file.path)}`, absence);
     if (index === null) this.#checkShape(path);
-    this.#readPart(path, index ?? 0, part, part.axes ?? (index === null ? ARRAY : ARRAYS), out);
+    this.#readPart(path, index ?? 0, part, part.axes ?? (index === null ? this.#axesOfOne(path) : ARRAYS), out);
     const units = this.#content.unitsPerPhoton ?? 1;
     if (units !== 1) for (let i = 0; i < out.length; i++) out[i] = (out[i] ?? NaN) / units;
     return true;
@@ -208,7 +210,7 @@ export class StackSource implements DataSource {
   imageStates(_bl: number, _run: number, detId: string, tags: Uint32Array): Uint8Array {
     const part = this.#part(detId);
     return Uint8Array.from(tags, (tag) => {
-      const row = this.#rows.get(tag);
+      const row = this.#rows.rowOf(tag);
       if (row === undefined) return IMAGE_MISSING;
       const absence = this.#absenceAt(row, part);
       return absence === undefined ? IMAGE_THERE : imageState(`frame-${absence.reason}`);
@@ -266,7 +268,8 @@ export class StackSource implements DataSource {
         counts.set(path, [bad + more, all + found.reasons.length]);
       }
     }
-    for (const [path, [bad, all]] of counts) notes.add(`${bad} of ${all} pixels are bad by ${path}, and are left out`);
+    for (const [path, [bad, all]] of counts)
+      if (bad > 0) notes.add(`${bad} of ${all} pixels are bad by ${path}, and are left out`);
     return [...notes];
   }
 
@@ -288,13 +291,20 @@ export class StackSource implements DataSource {
     }
   }
 
-  /** A part of a larger image would be another picture. */
+  /** A part of a larger image would be another picture, and what are no numbers is none. */
   #checkShape(path: string): void {
-    const { imageShape = [] } = this.#content;
+    const { imageShape: wanted = [] } = this.#content;
     const shape = this.#file.shape(path);
-    if (shape === undefined || shape.join() === imageShape.join()) return;
-    const what = `of shape [${shape.join(", ")}], but the images have [${imageShape.join(", ")}]`;
-    throw new SaclaError("FILE_DAMAGED", `${path} of ${show(this.#file.path)} is ${what}.`, { details: { path } });
+    if (shape === undefined || (imageShape(shape).join() === wanted.join() && this.#file.hasNumbers(path))) return;
+    const what = `is ${this.#file.described(path)}, but the images are numbers of shape [${wanted.join(", ")}]`;
+    throw new SaclaError("FILE_DAMAGED", `${path} of ${show(this.#file.path)} ${what}.`, { details: { path } });
+  }
+
+  /** Axes of the array of one shot: rows and columns, and those of 1 that stand before or behind. */
+  #axesOfOne(path: string): readonly StackAxis[] {
+    const shape = this.#file.shape(path) ?? [];
+    const axis = imageAxis(shape) ?? 0;
+    return shape.map((_, k) => (k === axis ? "row" : k === axis + 1 ? "column" : 0));
   }
 
   /** Why the image of a shot is not there: HDF5 would give zeros. */
@@ -319,33 +329,27 @@ export class StackSource implements DataSource {
     return `xfel_bl_${this.#bl}_tc_spec_1/energy`;
   }
 
-  /** Every name of a stored signal, with its path in `event_info`. */
-  get #names(): ReadonlyMap<string, string> {
-    this.#signals ??= signalNames(this.#paths(""));
-    return this.#signals;
-  }
-
-  #paths(below: string): string[] {
-    return this.#file.keys(`${EVENTS}${below === "" ? "" : `/${below}`}`).flatMap((name) => {
-      const path = below === "" ? name : `${below}/${name}`;
-      if (this.#file.kind(`${EVENTS}/${path}`) === "group") return this.#paths(path);
-      return path === "tag_number_list" || path === "time_stamp" ? [] : [path];
-    });
-  }
-
-  #filled(column: Column, tags: Uint32Array, numberAt: (row: number) => number | undefined): Column {
-    for (const [i, tag] of tags.entries()) {
-      const row = this.#rows.get(tag);
-      const value = row === undefined ? undefined : numberAt(row);
-      if (value !== undefined) setEntry(column, i, entryFrom(value));
-    }
+  /** Photon energies of all shots, in the order of the file. */
+  #energies(): Column {
+    const { energiesEv } = this.#content;
+    const column = emptyColumn(this.#spectrometer, "keV", this.#tags.length);
+    for (let row = 0; row < column.values.length; row++)
+      setEntry(column, row, entryFrom(((energiesEv.length === 1 ? energiesEv[0] : energiesEv[row]) ?? NaN) / 1000));
     return column;
+  }
+
+  /** One for each shot, in the order of the file. */
+  #storedTimes(): Float64Array | undefined {
+    const stored = unlessOdd(() => absenceOf(this.#file, TIMES)) === undefined && this.#file.numbersOrNone(TIMES);
+    if (!stored || stored.length !== this.#tags.length || !stored.some(Number.isFinite)) return undefined;
+    fillTimes(stored, this.#rows);
+    return stored;
   }
 
   #guessedInfo(): RunInfo {
     const { comment, startTime } = this.#content;
     const [first = 0, last = 0] = [this.#tags[0], this.#tags.at(-1)];
-    const starttime = this.#times?.[0] ?? startTime ?? 0;
+    const starttime = this.#times?.[this.#rows.rowOf(first) ?? 0] ?? startTime ?? 0;
     return {
       starttime,
       stoptime: starttime + (last + 1 - first) / TAG_RATE_HZ,

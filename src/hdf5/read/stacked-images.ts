@@ -4,6 +4,7 @@ import { imageShape } from "../direct/dataset.ts";
 import { type Absence, absenceOf } from "./absence.ts";
 import type { H5File } from "./h5file.ts";
 import { surplusAxes, unlessOdd } from "./h5types.ts";
+import { unsignedTag } from "./tag-lists.ts";
 
 /** Images of several shots in one array of a detector's group, where DataConvert has one group a tag. */
 export interface StackedImages {
@@ -104,8 +105,7 @@ function otherImages(file: H5File, path: string): string | undefined {
 function tagsIn(file: H5File, path: string, length: number, run: TagRows): TagRows | undefined {
   const numbers = file.numbersOrNone(path);
   if (numbers?.length !== length || unlessOdd(() => absenceOf(file, path) === undefined) !== true) return undefined;
-  // As DataConvert has them: those above 2^31 are negative.
-  const listed = numbers.map((tag) => (tag < 0 ? tag + 2 ** 32 : tag));
+  const listed = numbers.map(unsignedTag);
   if (!listed.every((tag) => run.rowOf(tag) !== undefined)) return undefined;
   const rows = new TagRows(Uint32Array.from(listed));
   return rows.hasTwice ? undefined : rows;

@@ -12,7 +12,7 @@ import {
   setEntry,
 } from "../../core/syncdb.ts";
 import { type Absence, absenceOf, plainNumbersAt } from "./absence.ts";
-import { pathsBelow } from "./below.ts";
+import { pathsBelow, TOO_DEEP } from "./below.ts";
 import type { H5File } from "./h5file.ts";
 import { filterMissing } from "./library.ts";
 import type { Provenance } from "./provenance.ts";
@@ -155,6 +155,7 @@ export class StoredSignals {
     try {
       // What a link leads to may be away for now: it is a signal without values.
       if (this.#file.linkOut(path) !== undefined) return undefined;
+      if (this.#file.kind(path) === "group") return TOO_DEEP;
       const found = this.#file.described(path);
       if (found === undefined) return "neither a group nor a dataset";
       return this.#file.isList(path, this.#rows) ? undefined : `${found}, for ${this.#rows} tags`;
@@ -185,7 +186,7 @@ export class StoredSignals {
     if (values.length !== this.#rows) throw this.#otherLength(path, values.length);
     const column =
       values instanceof Float64Array ? columnOfNumbers(path, given, values) : this.#columnOfTexts(path, given, values);
-    const status = this.#provenance && this.#file.numbers(`/sacla/signal_status/${path}`);
+    const status = this.#provenance && this.#file.numbersOrNone(`/sacla/signal_status/${path}`);
     if (status === undefined && absence === undefined) return column;
     for (let row = 0; row < this.#rows; row++)
       if (status?.[row] === STATUS_MISSING || absence?.written?.[row] === 0) setEntry(column, row, "missing");

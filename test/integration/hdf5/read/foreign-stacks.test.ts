@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { connect } from "../../../../src/connect.ts";
-import { openArchive } from "../../../../src/hdf5/index.ts";
+import { openArchive, validateFile } from "../../../../src/hdf5/index.ts";
 import type { DataSource } from "../../../../src/source/index.ts";
 import { type Parts, writeHdf5 } from "../../../support/archive-parts.ts";
 import { itNeeding, pythonWith } from "../../../support/optional.ts";
@@ -241,6 +241,132 @@ describe("NeXus files of others", () => {
     ]);
   });
 
+  const tagged = async (data: Float64Array | Int32Array | string[], more: Parts = {}): Promise<string> =>
+    await cxi([2, 2, 3], "/entry/data/data", {
+      "/entry/data/tag_id":
+        typeof data[0] === "string" ? ({ data, dtype: "A9" } as Parts[string]) : ({ data } as Parts[string]),
+      ...more,
+    });
+
+  it("have tags above 2^31 that are stored as negative ones, and tags that are texts", async () => {
+    expect(await images(await tagged(Int32Array.of(-2, -1)))).toEqual({
+      "nxmx 4294967294": first,
+      "nxmx 4294967295": second,
+    });
+    expect(await images(await tagged(["102", "100"]))).toEqual({ "nxmx 100": second, "nxmx 102": first });
+  });
+
+  it.each([
+    [[5, 5], "names a tag twice"],
+    [[NaN, 5], "has NaN, which is not a tag"],
+    [[5.5, 6], "has 5.5, which is not a tag"],
+    [[2 ** 32, 6], "has 4294967296, which is not a tag"],
+  ])("whose tags are %j are read, with shots counted from 1, which is said", async (list, what) => {
+    const path = await tagged(Float64Array.from(list));
+    expect(await images(path)).toEqual({ "nxmx 1": first, "nxmx 2": second });
+    expect(await notesOf(path)).toEqual([`/entry/data/tag_id ${what}: shots are counted from 1`]);
+    const { findings } = await validateFile(path);
+    expect(findings.filter(({ rule }) => rule === "stack-tags").map(({ message }) => message)).toEqual([what]);
+  });
+
+  it.each([
+    [[NaN, 0], [2, 3], "data_origin [NaN, 0] and data_size [2, 3]"],
+    [[0.5, 0], [1, 3], "data_origin [0.5, 0] and data_size [1, 3]"],
+    [[-1, 0], [2, 3], "data_origin [-1, 0] and data_size [2, 3]"],
+    [[1, 0], [2, 3], "data_origin [1, 0] and data_size [2, 3]"],
+    [[0, 0], [0, 3], "data_origin [0, 0] and data_size [0, 3]"],
+    [[0, 0], [2 ** 31 - 1, 3], "data_origin [0, 0] and data_size [2147483647, 3]"],
+  ])("lose a module of origin %j and size %j, by name, and no other", async (origin, size, what) => {
+    const detector = "/entry/instrument/detector";
+    const path = await cxi([1, 2, 3], "/entry/data/data", {
+      [`${detector}/a/data_origin`]: { data: Float64Array.from(origin) },
+      [`${detector}/a/data_size`]: { data: Float64Array.from(size) },
+      [`${detector}/b/data_origin`]: { data: Int32Array.of(1, 0) },
+      [`${detector}/b/data_size`]: { data: Int32Array.of(1, 3) },
+    });
+    expect(Object.values(await images(path))).toEqual([[3, 4, 5]]);
+    expect(await notesOf(path)).toEqual([`${detector}/a is left out: ${what} are no part of images of [2, 3]`]);
+  });
+
+  it("have signals as files of DataConvert do: texts are read, what is none is left out by name; cycles end", async () => {
+    const events = "/sacla/event_info";
+    const path = await tagged(Int32Array.of(100, 102), {
+      [`${events}/time_stamp`]: { data: ["a", "b"], dtype: "A2" },
+      [`${events}/bl_3/v`]: { data: ["7.2e-02V", "saturated"], dtype: "A12" },
+      [`${events}/bl_3/two`]: { data: new Float64Array(4), shape: [2, 2] },
+      [`${events}/bl_3/again`]: { data: 0, softLink: events },
+      [`${events}/${"g/".repeat(40)}v`]: { data: Float64Array.of(1, 2) },
+    });
+    await using facility = await connect(path);
+    const run = await facility.db.run(3, 1);
+    const [column] = (await run.table(["bl_3/v"])).columns;
+    expect([column?.unit, column?.values[0], [...(column?.status ?? [])]]).toEqual(["V", 0.072, [0, 2]]);
+    expect([...(run.info.notes ?? [])].sort()).toEqual([
+      expect.stringMatching(/time_stamp is not one time for each shot: times are counted from the start of the run/),
+      expect.stringMatching(/^bl_3\/two is no signal and is left out: it is f8 of shape \[2, 2\], for 2 tags/),
+      expect.stringMatching(/^(g\/)+g is no signal and is left out: it is a group below 32 others/),
+    ]);
+  });
+
+  it("are read where a time is no number, and where event_info is none", async () => {
+    const events = "/sacla/event_info";
+    const times = { data: Float64Array.of(NaN, 1000.5) };
+    const source = await openArchive(await tagged(Int32Array.of(100, 130), { [`${events}/time_stamp`]: times }));
+    expect((await source.runInfo(3, 1)).starttime).toBe(1000);
+    await source.close();
+    const path = await tagged(Int32Array.of(100, 130), { [events]: { data: 5 }, "/sacla/provenance": { data: 5 } });
+    expect(await images(path)).toEqual({ "nxmx 100": first, "nxmx 130": second });
+  });
+
+  it.each([
+    ["gone.h5", "/x", "is not there: it is a link to /x of gone.h5, which is not there"],
+    ["", "/no/where", "is not there: it is a link to /no/where, which is not there"],
+    ["", "/entry/data/data", "is not there: it is a link to /entry/data/data, which is not there"],
+  ])("whose images are a link that leads nowhere (%j %j) are refused with its name", async (file, target, what) => {
+    const link: Parts[string] = { data: 0, ...(file === "" ? { softLink: target } : { link: [file, target] }) };
+    const path = await writeHdf5(folder, `f${++files}.nxs`, { "/entry/data/data": link });
+    await expect(openArchive(path)).rejects.toMatchObject({
+      code: "NOT_DATACONVERT",
+      message: expect.stringContaining(`NXmx layout (/entry), but sacla cannot read it: /entry/data/data ${what}`),
+    });
+    const mask = { "/entry/instrument/detector/pixel_mask": link };
+    expect(await images(await tagged(Int32Array.of(1, 2), mask))).toEqual({ "nxmx 1": first, "nxmx 2": second });
+  });
+
+  it("whose images are no numbers, or have no pixel, are refused with what they are", async () => {
+    const texts: Parts[string] = { data: ["a", "b"], shape: [1, 1, 2], dtype: "A2" };
+    for (const [path, name] of [
+      ["/entry/data/data", "NXmx"],
+      ["/entry_1/data_1/data", "CXI"],
+    ] as const) {
+      const file = await writeHdf5(folder, `f${++files}.h5`, { [path]: texts });
+      await expect(openArchive(file)).rejects.toThrow(`${name} layout`);
+      await expect(openArchive(file)).rejects.toThrow("is text of shape [1, 1, 2], and pixels are numbers");
+      const empty = await writeHdf5(folder, `f${++files}.h5`, {
+        [path]: { data: new Float32Array(0), shape: [2, 0, 3] },
+      });
+      await expect(openArchive(empty)).rejects.toThrow("has shape [2, 0, 3], not [images, rows, columns]");
+    }
+  });
+
+  itNeeding(
+    python !== undefined,
+    "no Python with h5py",
+    "are read through a link to all of another file, with its texts of variable length",
+    async () => {
+      const path = join(folder, "linked.nxs");
+      const script = `
+import h5py, numpy as np
+with h5py.File("${folder}/entry.nxs", "w") as f:
+    f["entry/data/pixels"] = np.arange(12, dtype="f4").reshape(2, 2, 3)
+    f["entry/data"].attrs["signal"] = "pixels"
+with h5py.File("${path}", "w") as f: f["entry"] = h5py.ExternalLink("entry.nxs", "/entry")
+`;
+      execFileSync(python ?? "", ["-c", script]);
+      expect(await images(path)).toEqual({ "nxmx 1": first, "nxmx 2": second });
+    },
+  );
+
   itNeeding(
     python !== undefined,
     "no Python with h5py",
@@ -289,7 +415,7 @@ describe("Cheetah files", () => {
     await writeHdf5(folder, `c${++files}.h5`, { ...whole, ...changes });
 
   it("lose one shot of another shape, and none of its pixels are taken", async () => {
-    for (const shape of [[3, 3], [2], [1, 2, 2]])
+    for (const shape of [[3, 3], [2], [2, 1, 2], [1, 2, 2, 2]])
       expect(await images(await write(shot(101, shape)))).toEqual({
         "a-1 101": ["FILE_DAMAGED"],
         "a-1 103": pixels(103),
@@ -297,6 +423,48 @@ describe("Cheetah files", () => {
         "a-1 107": pixels(107),
       });
     expect(await images(await write({ "/tag-101/data": undefined }))).toMatchObject({ "a-1 103": pixels(103) });
+  });
+
+  it("are read where images have axes of 1 before or behind; several channels are named", async () => {
+    const all = Object.fromEntries([101, 103, 105, 107].map((tag) => [`a-1 ${tag}`, pixels(tag)]));
+    const of = (shape: number[]): Parts => Object.assign({}, ...[101, 103, 105, 107].map((tag) => shot(tag, shape)));
+    for (const shape of [
+      [2, 2, 1],
+      [1, 2, 2],
+    ]) {
+      expect(await images(await write(of(shape)))).toEqual(all);
+      expect(await images(await write(shot(103, shape)))).toEqual(all);
+    }
+    const refused = /tag-101\/data is u2 of shape \[2, 2, 3\], .*: 3 channels a pixel/;
+    await expect(openArchive(await write(of([2, 2, 3])))).rejects.toThrow(refused);
+  });
+
+  it("lose a shot whose image is no number, and what is no tag or the tag of another, by name", async () => {
+    const path = await write({
+      "/tag-101/data": { data: ["a", "b"], dtype: "A2" },
+      "/tag-109": { data: 5 },
+      "/tag-0103/data": { data: Uint16Array.of(1, 1, 1, 1), shape: [2, 2] },
+      "/tag-4294967296/data": { data: Uint16Array.of(1, 1, 1, 1), shape: [2, 2] },
+    });
+    const source = await openArchive(path);
+    const { notes = [] } = await source.runInfo(3, 1);
+    await source.close();
+    expect(notes).toEqual([
+      expect.stringMatching(/^\/tag-(0103|103) is left out: \/tag-(0103|103) has the same tag$/),
+      "/tag-4294967296 is left out: a tag has 32 bits",
+    ]);
+    expect(await images(path)).toMatchObject({ "a-1 101": ["FILE_DAMAGED"], "a-1 105": pixels(105) });
+  });
+
+  it("have sensors with a name of their own, also where two or none are named", async () => {
+    const two: Parts = { "/metadata/sensor_id": { data: ["a-1", "a-1"], dtype: "A3" } };
+    const found = await images(await write(two));
+    expect([found["a-1 101"], found["cheetah-2 101"]]).toEqual([
+      [101, 102],
+      [103, 104],
+    ]);
+    const none: Parts = { "/metadata/sensor_id": { data: [""], dtype: "A3" } };
+    expect((await images(await write(none)))["cheetah-1 101"]).toEqual(pixels(101));
   });
 
   it("are read where energies, comment or places are odd; units that are no number leave pixels as stored", async () => {
