@@ -6,6 +6,7 @@ import { nearestNames } from "../../core/nearest-names.ts";
 import { type Column, emptyColumn, firstRecorded } from "../../core/syncdb.ts";
 import type { DataSource } from "../../source/data-source.ts";
 import type { CallResult, RunInfo } from "../../transport/methods.ts";
+import { ENDINGS } from "../read/browse.ts";
 import type { ArchiveOptions } from "../read/dataconvert.ts";
 import { FileCitius } from "../read/file-citius.ts";
 import { ARCHIVED_TAGS_AT_ONCE } from "../read/stored-signals.ts";
@@ -16,9 +17,10 @@ import type { openArchive } from "./open-archive.ts";
 /**
  * All archives of a folder, not of folders in it, as one source of shots. Files that cannot be read are left out, and
  * named in the source's name. A run whose shots are in several files is one run; a shot that is in two files is taken
- * from the first by name. Each file is opened once for its runs, and again when something is asked of it: there may be
- * more of them than a process can hold open. Which runs a file has is kept in the user's cache folder, by its size and
- * time of change. Files that come later are not seen.
+ * from the first by name. Shots of files that name no tags are counted on from file to file; those whose images another
+ * file has by links, as a DECTRIS master, are left out. Each file is opened once for its runs, and again when something
+ * is asked of it: there may be more of them than a process can hold open. Which runs a file has is kept in the user's
+ * cache folder, by its size and time of change. Files that come later are not seen.
  *
  * @param folder - its path
  * @param options - as of {@link openArchive}, for each file
@@ -29,7 +31,7 @@ import type { openArchive } from "./open-archive.ts";
 export async function openArchiveFolder(folder: string, options: ArchiveOptions = {}): Promise<DataSource> {
   let names: string[];
   try {
-    names = (await readdir(folder)).filter((name) => /\.(h5|hdf5)$/i.test(name)).sort();
+    names = (await readdir(folder)).filter((name) => ENDINGS.test(name)).sort();
   } catch (cause) {
     throw new SaclaError("FILE_NOT_FOUND", `${show(folder)} is no folder that can be read.`, {
       details: { folder },

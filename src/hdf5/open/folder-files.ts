@@ -5,6 +5,7 @@ import { isSaclaError, SaclaError, show } from "../../core/errors.ts";
 import type { DataSource } from "../../source/data-source.ts";
 import { hasLostRuns } from "../read/archive.ts";
 import type { ArchiveOptions } from "../read/dataconvert.ts";
+import { StackSource } from "../read/stack-source.ts";
 import { FolderIndex, type IndexedArchive, type IndexedFile, type IndexedPart } from "./folder-index.ts";
 import { openArchive } from "./open-archive.ts";
 
@@ -32,7 +33,8 @@ export class FolderFile {
   readonly parts: readonly RunPart[];
   readonly #pool: OpenFiles;
 
-  constructor(path: string, pool: OpenFiles, { apiVersion, beamlines, parts }: IndexedArchive) {
+  /** @param before - shots of the files before it that name no tags, where this file names none */
+  constructor(path: string, pool: OpenFiles, { apiVersion, beamlines, parts }: IndexedArchive, before: number) {
     this.path = path;
     this.name = basename(path);
     this.#pool = pool;
@@ -42,7 +44,7 @@ export class FolderFile {
       bl,
       run,
       hightag,
-      tags: [first, last],
+      tags: [first + before, last + before],
       file: this,
     }));
   }
@@ -64,27 +66,39 @@ export async function filesOf(
   options: ArchiveOptions,
 ): Promise<{ readonly files: readonly FolderFile[]; readonly leftOut: readonly string[] }> {
   const index = new FolderIndex(folder, options);
-  const files: FolderFile[] = [];
+  const found: { readonly name: string; readonly stamp: Stamp; readonly archive: IndexedArchive }[] = [];
   const leftOut: string[] = [];
   const stamps = await stampsOf(folder, names);
   for (const [i, name] of names.entries()) {
-    const path = join(folder, name);
-    const { size, mtimeMs } = stamps[i] ?? nowhere;
-    const known = index.find(name, { size, mtimeMs });
+    const stamp = stamps[i] ?? nowhere;
+    const known = index.find(name, stamp);
     try {
-      const { archive, isLasting } = known === undefined ? await lookInto(path, pool) : { ...known, isLasting: false };
-      if (isLasting && size > 0) index.add(name, { size, mtimeMs, archive });
+      const { archive, isLasting } =
+        known === undefined ? await lookInto(join(folder, name), pool) : { ...known, isLasting: false };
+      if (isLasting && stamp.size > 0) index.add(name, { ...stamp, archive });
       if (archive === undefined) leftOut.push(name);
-      else {
-        pool.expect(path, { size, mtimeMs });
-        files.push(new FolderFile(path, pool, archive));
-      }
+      else found.push({ name, stamp, archive });
     } catch (error) {
       if (!isSaclaError(error, "FILE_DAMAGED", "FILE_NOT_FOUND")) throw error;
       leftOut.push(name);
     }
   }
   index.save();
+  // The pieces of a master file are no shots of their own: they have no tags by which these would be the same.
+  const pieces = new Set(found.flatMap(({ archive }) => archive.imageFiles));
+  const files: FolderFile[] = [];
+  let before = 0;
+  for (const { name, stamp, archive } of found) {
+    const isCounted = archive.counted > 0;
+    if (isCounted && pieces.has(name)) {
+      leftOut.push(name);
+      continue;
+    }
+    const path = join(folder, name);
+    pool.expect(path, stamp, isCounted ? before + 1 : 1);
+    files.push(new FolderFile(path, pool, archive, isCounted ? before : 0));
+    before += archive.counted;
+  }
   return { files, leftOut };
 }
 
@@ -115,6 +129,9 @@ interface Found {
   readonly isLasting: boolean;
 }
 
+/** What other files have of this. */
+const NO_STACK = { countedShots: 0, imageFiles: [] };
+
 /** @throws FILE_DAMAGED, FILE_NOT_FOUND */
 async function lookInto(path: string, pool: OpenFiles): Promise<Found> {
   try {
@@ -127,7 +144,8 @@ async function lookInto(path: string, pool: OpenFiles): Promise<Found> {
           parts.push([bl, run, hightagnumber, tags[0] ?? 0, tags.at(-1) ?? 0]);
         }
       }
-      const archive = { apiVersion: source.apiVersion(), beamlines: source.beamlines(), parts };
+      const { countedShots: counted, imageFiles } = source instanceof StackSource ? source : NO_STACK;
+      const archive = { apiVersion: source.apiVersion(), beamlines: source.beamlines(), parts, counted, imageFiles };
       return { archive, isLasting: !hasLostRuns(source) };
     });
   } catch (error) {
@@ -147,6 +165,8 @@ export class OpenFiles {
   readonly #open = new Map<string, OpenFile>();
   /** Size and time of every file that was looked at. */
   readonly #seen = new Map<string, string>();
+  /** From which number the shots of files without tags are counted. */
+  readonly #firstShots = new Map<string, number>();
   #isClosed = false;
 
   constructor(options: ArchiveOptions) {
@@ -168,9 +188,12 @@ export class OpenFiles {
     }
   }
 
-  /** Says which size and time a file has from now on. */
-  expect(path: string, { size, mtimeMs }: Stamp): void {
+  /** Says which size and time a file has from now on, and from which number its shots are counted. */
+  expect(path: string, { size, mtimeMs }: Stamp, firstShot: number): void {
     this.#seen.set(path, `${size} ${mtimeMs}`);
+    if (firstShot === 1) return;
+    this.#firstShots.set(path, firstShot);
+    void this.#open.get(path)?.source.then((source) => countFrom(source, firstShot));
   }
 
   async close(): Promise<void> {
@@ -191,6 +214,7 @@ export class OpenFiles {
     }
     const source = await openArchive(path, this.#options);
     this.#seen.set(path, now);
+    countFrom(source, this.#firstShots.get(path) ?? 1);
     return source;
   }
 
@@ -208,4 +232,8 @@ export class OpenFiles {
 async function closed(source: Promise<DataSource>): Promise<void> {
   const opened = await source.catch(() => undefined);
   await opened?.close();
+}
+
+function countFrom(source: DataSource, firstShot: number): void {
+  if (firstShot > 1 && source instanceof StackSource) source.countFrom(firstShot);
 }

@@ -17,11 +17,17 @@ export interface IndexedArchive {
   readonly apiVersion: string;
   readonly beamlines: readonly number[];
   readonly parts: readonly IndexedPart[];
+  /** Of a file that names no tags: how many shots it has, which are counted from 1 in its parts. */
+  readonly counted: number;
+  /** Names of other files that have its images. */
+  readonly imageFiles: readonly string[];
 }
 
 /** One run in a file, or a part of one. */
 export type IndexedPart = readonly [bl: number, run: number, hightag: number, firstTag: number, lastTag: number];
 
+/** Of the index: one of another form is not read. */
+const FORMAT = 2;
 /** Fewer files are opened as fast as an index is read, and leave nothing in the cache folder. */
 const FEWEST_FILES = 32;
 /** The time of a change may have steps as coarse: a file that was changed just now may change again unseen. */
@@ -47,7 +53,7 @@ export class FolderIndex {
    * @param options - what else decides the answers
    */
   constructor(folder: string, options: object) {
-    this.#version = packageManifest().version;
+    this.#version = `${packageManifest().version} ${FORMAT}`;
     const key = JSON.stringify([realpathSync(folder), options]);
     this.#path = join(cacheFolder(), "folders", `${createHash("sha256").update(key).digest("hex").slice(0, 32)}.json`);
     this.#known = readIndex(this.#path, this.#version);
@@ -104,7 +110,10 @@ function isIndexed(value: unknown): value is IndexedFile {
   const { size, mtimeMs, archive } = Object(value) as Partial<Record<keyof IndexedFile, unknown>>;
   if (typeof size !== "number" || typeof mtimeMs !== "number") return false;
   if (archive === undefined) return true;
-  const { apiVersion, beamlines, parts } = Object(archive) as Partial<Record<keyof IndexedArchive, unknown>>;
-  if (typeof apiVersion !== "string" || !Array.isArray(beamlines) || !Array.isArray(parts)) return false;
+  const { apiVersion, beamlines, parts, counted, imageFiles } = Object(archive) as Partial<
+    Record<keyof IndexedArchive, unknown>
+  >;
+  if (typeof apiVersion !== "string" || typeof counted !== "number") return false;
+  if (!Array.isArray(beamlines) || !Array.isArray(parts) || !Array.isArray(imageFiles)) return false;
   return parts.every((part) => Array.isArray(part) && part.length === 5 && part.every(Number.isFinite));
 }

@@ -61,7 +61,7 @@ const MOST_TEXTS = 1000;
 const MOST_LINKS = 16;
 /** Most sources of a virtual dataset that are checked; a dataset with more is not read. */
 const MOST_SOURCES = 256;
-const ENDINGS = /\.(h5|hdf5|hdf|cxi|nxs)$/i;
+export const ENDINGS: RegExp = /\.(h5|hdf5|hdf|cxi|nxs)$/i;
 
 /**
  * Looks into the HDF5 files of one folder, or into one file. Nothing outside the folder is read: not through links of

@@ -83,11 +83,13 @@ export class StackSource implements DataSource {
   readonly #provenance: Provenance | undefined;
   readonly #bl: number;
   readonly #run: number;
-  readonly #info: RunInfo;
+  #info: RunInfo;
   /** Where each tag stands in the file. */
-  readonly #rows: TagRows;
+  #rows: TagRows;
   /** Ascending. */
-  readonly #tags: Uint32Array;
+  #tags: Uint32Array;
+  /** Number of the first shot where the file names no tags. */
+  #firstShot = 1;
   readonly #times: Float64Array | undefined;
   readonly #signals: StoredSignals;
   readonly #meanEv: number | null;
@@ -111,8 +113,7 @@ export class StackSource implements DataSource {
         "FILE_DAMAGED",
         `${show(path)} has no shot: its array of images is empty, or not yet written.`,
       );
-    const counted = Uint32Array.from({ length: content.images }, (_, i) => i + 1);
-    this.#rows = new TagRows(content.tags.length > 0 ? Uint32Array.from(content.tags) : counted);
+    this.#rows = this.#rowsFrom(1);
     this.#tags = this.#rows.ascending;
     this.#times = this.#storedTimes();
     this.#signals = new StoredSignals(file, EVENTS, this.#tags.length, provenance);
@@ -120,6 +121,31 @@ export class StackSource implements DataSource {
     this.#meanEv = energies.length === 0 ? null : energies.reduce((a, b) => a + b, 0) / energies.length;
     this.#sensors = new Map(content.parts.map((part) => [part.info.id, part]));
     this.#info = provenance?.run ?? this.#guessedInfo();
+  }
+
+  /** How many shots are counted, because the file names no tags. */
+  get countedShots(): number {
+    return this.#content.tags.length > 0 ? 0 : this.#content.images;
+  }
+
+  /** Counts the shots of a file without tags from another number than 1 on. */
+  countFrom(first: number): void {
+    this.#firstShot = first;
+    this.#rows = this.#rowsFrom(first);
+    this.#tags = this.#rows.ascending;
+    this.#info = this.#provenance?.run ?? this.#guessedInfo();
+  }
+
+  /** Names of other files that have images of this one, by links or as sources of a virtual dataset. */
+  get imageFiles(): readonly string[] {
+    const { images } = this.#content;
+    const places = Array.from({ length: images }, (_, shot) => this.#content.place(shot));
+    const paths = new Set(places.flatMap(({ path, index }) => (index === null ? [] : path)));
+    return [...paths].flatMap((path) => {
+      const link = this.#file.linkOut(path);
+      const names = link === undefined ? this.#file.virtualSources(path).map(({ name }) => name) : [link.file];
+      return names.filter((name) => name !== ".");
+    });
   }
 
   apiVersion(): string {
@@ -140,7 +166,8 @@ export class StackSource implements DataSource {
     const times = hasTimes
       ? []
       : [`${TIMES} is not one time for each shot: times are counted from the start of the run`];
-    const notes = [...masks, ...times, ...(this.#content.notes ?? []), ...this.#signals.notes];
+    const counted = this.#firstShot === 1 ? [] : [`its shots are counted from ${this.#firstShot} on`];
+    const notes = [...counted, ...masks, ...times, ...(this.#content.notes ?? []), ...this.#signals.notes];
     return { ...this.#info, hightagnumber: this.#hightag, ...(notes.length === 0 ? {} : { notes }) };
   }
   photonEnergyKev(): number {
@@ -327,6 +354,11 @@ export class StackSource implements DataSource {
 
   get #spectrometer(): string {
     return `xfel_bl_${this.#bl}_tc_spec_1/energy`;
+  }
+
+  #rowsFrom(first: number): TagRows {
+    const { tags, images } = this.#content;
+    return new TagRows(Uint32Array.from(tags.length > 0 ? tags : { length: images }, (tag, i) => tag ?? first + i));
   }
 
   /** Photon energies of all shots, in the order of the file. */

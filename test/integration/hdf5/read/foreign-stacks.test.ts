@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { connect } from "../../../../src/connect.ts";
@@ -395,6 +395,54 @@ with h5py.File("${path}.part", "w") as f:
         });
     },
   );
+});
+
+describe("folders of files without tags", () => {
+  const pixels = (from: number): Parts[string] => ({
+    data: Float32Array.from({ length: 12 }, (_, i) => from + i),
+    shape: [2, 2, 3],
+  });
+  async function written(contents: Readonly<Record<string, Parts>>): Promise<string> {
+    const path = join(folder, `d${++files}`);
+    mkdirSync(path);
+    for (const [name, parts] of Object.entries(contents)) await writeHdf5(path, name, parts);
+    return path;
+  }
+
+  it("count their shots on from file to file, and lose none", async () => {
+    const energies = { "/LCLS/photon_energy_eV": { data: Float64Array.of(9000, 9100) } };
+    const path = await written({
+      "a.cxi": { "/entry_1/data_1/data": pixels(0), ...energies },
+      "b.h5": { "/entry_1/data_1/data": pixels(100), "/LCLS/photon_energy_eV": { data: Float64Array.of(9200, 9300) } },
+      "c.nxs": { "/entry_1/data_1/data": pixels(200), ...energies },
+    });
+    await using facility = await connect(path);
+    const run = await facility.db.run(3, 1);
+    expect([...(await run.tags())]).toEqual([1, 2, 3, 4, 5, 6]);
+    const seen: number[] = [];
+    for await (const { images } of facility.st.shots({ run, detectors: ["cxi"] }))
+      seen.push(images["cxi"]?.data[0] ?? NaN);
+    expect(seen).toEqual([0, 6, 100, 106, 200, 206]);
+    const [energy] = (await run.table(["xfel_bl_3_tc_spec_1/energy"])).columns;
+    expect([...(energy?.values ?? [])]).toEqual([9, 9.1, 9.2, 9.3, 9, 9.1]);
+    expect(run.info.notes).toEqual(["b.h5: its shots are counted from 3 on", "c.nxs: its shots are counted from 5 on"]);
+  });
+
+  it("take the pieces of a DECTRIS master file once", async () => {
+    const link = (k: number): Parts[string] => ({ data: 0, link: [`x_data_00000${k}.h5`, "/entry/data/data"] });
+    const path = await written({
+      "x_data_000001.h5": { "/entry/data/data": pixels(0) },
+      "x_data_000002.h5": { "/entry/data/data": pixels(100) },
+      "x_master.h5": { "/entry/data/data_000001": link(1), "/entry/data/data_000002": link(2) },
+    });
+    await using facility = await connect(path);
+    const run = await facility.db.run(3, 1);
+    expect([...(await run.tags())]).toEqual([1, 2, 3, 4]);
+    const seen: number[] = [];
+    for await (const { images } of facility.st.shots({ run, detectors: ["nxmx"] }))
+      seen.push(images["nxmx"]?.data[0] ?? NaN);
+    expect(seen).toEqual([0, 6, 100, 106]);
+  });
 });
 
 describe("Cheetah files", () => {
