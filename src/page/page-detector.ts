@@ -4,7 +4,7 @@ import { type DetectorGroup, Detectors } from "../core/detectors.ts";
 import { SaclaError } from "../core/errors.ts";
 import { asImage, contiguous, type Image, type RawImage, shapeOf } from "../core/ndarray.ts";
 import { type Roi, roiShape } from "../core/roi.ts";
-import { ImageMemory, type Shot, type ShotStream } from "../core/shots.ts";
+import { ImageMemory, type Shot } from "../core/shots.ts";
 import type { Run } from "../db/index.ts";
 import { type Assembler, fromBeamCentre, type SensorMask, type SensorRegion, usable } from "../ip/index.ts";
 import { areSamePixelsBad } from "../ip/masks.ts";
@@ -17,6 +17,8 @@ import {
   darkOf,
   histogram,
   hits,
+  type Reduced,
+  type Reducer,
   radialProfile,
   reduce,
 } from "../reduce/index.ts";
@@ -25,6 +27,7 @@ import type { CallParams, CallResult } from "../transport/methods.ts";
 import type { PageFrame } from "../transport/page-methods.ts";
 import { type BeamPlace, beamOnAssembled, beamOnSensor, distancesIn } from "./beam-place.ts";
 import { type RadialAxis, RadialScale } from "./radial-scale.ts";
+import { ShotStack } from "./shot-stack.ts";
 import { WholePicture } from "./shown.ts";
 
 /** What makes a hit: so many pixels at or above a threshold. */
@@ -51,6 +54,8 @@ export class PageDetector {
   /** Pixels to use (1), in the order of the sensors; undefined until they are needed. */
   #masks: readonly SensorMask[] | undefined;
   readonly #kept = new ImageMemory();
+  /** Memory in which numbers of a shot have been made, and which nothing uses now. */
+  readonly #stacks: ShotStack[] = [];
   readonly #regions = new Map<string, readonly SensorRegion[]>();
   /** Axes whose numbers are made ready (false), or are ready. */
   readonly #ready = new Map<string, boolean>();
@@ -184,11 +189,7 @@ export class PageDetector {
     axis: RadialAxis | null,
   ): Promise<Omit<NonNullable<PageFrame["numbers"]>, "tag">> {
     const rings = axis === null ? null : await this.#reducerFor(axis);
-    const results = await reduce(
-      alone(shot),
-      { adu: histogram(HISTOGRAM), ...(rings === null ? {} : { rings }) },
-      this.dark === null ? {} : { dark: this.dark },
-    );
+    const results = await this.#reduce(shot, { adu: histogram(HISTOGRAM), ...(rings === null ? {} : { rings }) });
     const counts = new Float64Array(HISTOGRAM.to - HISTOGRAM.from + 1);
     for (const { counts: some } of Object.values(results.adu))
       for (let i = 0; i < counts.length; i++) counts[i] = (counts[i] ?? 0) + (some[i] ?? 0);
@@ -275,9 +276,20 @@ export class PageDetector {
 
   /** Whether the sensors of a shot have that many lit pixels together. */
   async isHit(shot: Pick<Shot, "tag" | "images">, conditions: HitConditions): Promise<boolean> {
-    const options = this.dark === null ? {} : { dark: this.dark };
-    const { found } = await reduce(alone(shot), { found: hits(conditions) }, options);
+    const { found } = await this.#reduce(shot, { found: hits(conditions) });
     return combineHits(found).isHit[0] === 1;
+  }
+
+  async #reduce<R extends Record<string, Reducer<unknown>>>(
+    shot: Pick<Shot, "tag" | "images">,
+    reducers: R,
+  ): Promise<Reduced<R>> {
+    const stack = this.#stacks.pop() ?? new ShotStack();
+    try {
+      return await reduce(stack.shotOf(shot), reducers, this.dark === null ? {} : { dark: this.dark });
+    } finally {
+      this.#stacks.push(stack);
+    }
   }
 
   #reachUm(): number {
@@ -310,15 +322,6 @@ export async function darkOfRun(
   const marked = await run.darkTags(undefined, { signal }).catch(() => null);
   const tags = marked === null || marked.length === 0 ? await run.tags({ signal }) : marked;
   return await darkAverage(st.shots({ run, detectors: group.sensors, tags, signal }));
-}
-
-/** A shot as a stream of one. */
-function alone(shot: Pick<Shot, "tag" | "images">): ShotStream {
-  return {
-    async *[Symbol.asyncIterator]() {
-      yield shot as Shot;
-    },
-  };
 }
 
 /** The part of a rectangle that lies in the picture; null: none. */

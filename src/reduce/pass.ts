@@ -45,8 +45,8 @@ export class ReducePass<R extends Reducers> {
   readonly #book: LedgerBook;
   readonly #chain: CorrectionChain | undefined;
   readonly #feeds = new Map<string, SensorFeed>();
-  /** To be done when the pass is over. */
-  readonly #rewinds: (() => void)[] = [];
+  /** Memory that is lent to this pass, and what gives it back. */
+  readonly #borrowed = new Map<Arena, () => void>();
   /** Tags of the shots that were used. */
   readonly used: number[] = [];
   #done = 0;
@@ -122,7 +122,8 @@ export class ReducePass<R extends Reducers> {
   flush(): void {
     for (const intake of this.#feeds.values()) intake.flush();
     this.#feeds.clear();
-    for (const rewind of this.#rewinds.splice(0)) rewind();
+    for (const giveBack of this.#borrowed.values()) giveBack();
+    this.#borrowed.clear();
   }
 
   #feed(detId: string, image: RawImage, arena: Arena | undefined): SensorFeed {
@@ -133,9 +134,14 @@ export class ReducePass<R extends Reducers> {
     const known = this.#feeds.get(frame.detId);
     if (known !== undefined) return known;
     const arena = arenaOf(data);
-    const lent = arena === undefined ? undefined : borrow(arena);
-    if (lent !== undefined) this.#rewinds.push(lent);
-    return this.#begin(frame, lent === undefined ? undefined : arena);
+    return this.#begin(frame, arena !== undefined && this.#borrows(arena) ? arena : undefined);
+  }
+
+  /** Whether the memory is this pass's, which may have the images of several sensors in it. */
+  #borrows(arena: Arena): boolean {
+    const giveBack = this.#borrowed.get(arena) ?? borrow(arena);
+    if (giveBack !== undefined) this.#borrowed.set(arena, giveBack);
+    return giveBack !== undefined;
   }
 
   #begin(frame: ImageSpec, arena: Arena | undefined): SensorFeed {

@@ -109,23 +109,22 @@ class OneMessage {
 
   /** @throws BAD_MESSAGE for what is no packed message */
   add(chunk: Uint8Array): void {
-    if (this.#memory === undefined) {
-      this.#head = Buffer.concat([this.#head, chunk]);
-      const extent = packedExtent(this.#head);
-      if (extent === null) return;
-      this.#memory = new Uint8Array(Buffer.allocUnsafeSlow(extent.length).buffer);
-      this.#take(this.#head);
-    } else this.#take(chunk);
+    const isBegun = this.#memory !== undefined;
+    const start = isBegun || this.#head.byteLength === 0 ? chunk : Buffer.concat([this.#head, chunk]);
+    if (!isBegun) {
+      const extent = packedExtent(start);
+      // The chunk's memory is read into again.
+      if (extent === null) this.#head = Uint8Array.from(start);
+      else this.#memory = new Uint8Array(Buffer.allocUnsafeSlow(extent.length).buffer);
+    }
+    if (this.#memory === undefined) return;
+    this.#memory.set(start, this.#length);
+    this.#length += start.byteLength;
   }
 
   /** @throws RangeError when it has not come to its end */
   get bytes(): Uint8Array<ArrayBuffer> {
     if (this.#memory !== undefined && this.#length === this.#memory.byteLength) return this.#memory;
     throw new RangeError("The connection ended within an answer.");
-  }
-
-  #take(chunk: Uint8Array): void {
-    this.#memory?.set(chunk, this.#length);
-    this.#length += chunk.byteLength;
   }
 }

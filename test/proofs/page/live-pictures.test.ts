@@ -1,12 +1,17 @@
 import { setImmediate, setTimeout as sleep } from "node:timers/promises";
+import ndarray from "ndarray";
 import { expect, it, vi } from "vitest";
 import { connect } from "../../../src/connect.ts";
+import { contiguous, type Pixels, shapeOf } from "../../../src/core/ndarray.ts";
+import type { Shot } from "../../../src/core/shots.ts";
+import { Arena } from "../../../src/core/wasm.ts";
 import { Db } from "../../../src/db/index.ts";
 import { Live } from "../../../src/live/index.ts";
 import { LivePictures } from "../../../src/page/live-pictures.ts";
 import { PageDetector } from "../../../src/page/page-detector.ts";
 import { PumpLabels } from "../../../src/page/pump-labels.ts";
 import { WholePicture } from "../../../src/page/shown.ts";
+import { histogram, type ImageStack, reduce, shotsFrom } from "../../../src/reduce/index.ts";
 
 const look = { region: null, side: 100, rois: [], profile: null };
 
@@ -223,4 +228,43 @@ it("PageDetector has the histogram where the bad pixels, which only a profile ne
     await expect(detector.numbers({ tag, images }, axis)).rejects.toThrow("not today");
   }
   expect(badPixels).toHaveBeenCalledTimes(1);
+});
+
+it("PageDetector makes numbers of one shot after another, and of two at once, without memory of their own", async () => {
+  await using facility = await connect("sim:?clock=virtual");
+  const { db, st } = facility;
+  const run = await db.run(3, (await db.readRunnumberNewest(3)) - 1);
+  const detector = await PageDetector.open(st, run, "MPCCD-8N0-3-002", null);
+  const tags = (await run.tags()).slice(-2);
+  const shots: Shot[] = [];
+  for await (const shot of st.shots({ run, detectors: [...detector.group.sensors], tags })) shots.push(shot.keep());
+  const expected = [];
+  for (const { tag, images } of shots) {
+    const alone = shotsFrom(
+      Object.fromEntries(
+        Object.entries(images).map(([id, image]) => [
+          id,
+          ndarray<Pixels>(contiguous(image), [1, ...shapeOf(id, image)]) as ImageStack,
+        ]),
+      ),
+      { tags: [tag] },
+    );
+    const { adu } = await reduce(alone, { adu: histogram({ from: -100, to: 4000, binWidth: 1 }) });
+    const sums = new Float64Array(4101);
+    for (const { counts } of Object.values(adu)) for (const [i, n] of counts.entries()) sums[i] = (sums[i] ?? 0) + n;
+    expected.push(sums);
+  }
+  const numbers = async () =>
+    (await Promise.all(shots.map(async (shot) => await detector.numbers(shot, null)))).map(
+      ({ histogram: { counts } }) => counts,
+    );
+  expect(expected[0]).not.toEqual(expected[1]);
+  expect(await numbers()).toEqual(expected);
+  const arenas = vi.spyOn(Arena.prototype, "allocate");
+  expect(await numbers()).toEqual(expected);
+  expect(new Set(arenas.mock.contexts).size).toBe(2);
+  const before = new Set(arenas.mock.contexts);
+  expect(await numbers()).toEqual(expected);
+  expect(new Set(arenas.mock.contexts)).toEqual(before);
+  vi.restoreAllMocks();
 });
