@@ -96,12 +96,14 @@ function judge({ mean, variance: spread, count }: MeanAndVariance, frame: ImageS
   const mask = new Uint8Array(rows * columns);
   const noiseJudged = count >= FEWEST_FOR_NOISE;
   const width = detId.startsWith("MPCCD") && columns % PORTS === 0 ? columns / PORTS : columns;
-  const ports = Array.from({ length: columns / width }, (_, k) =>
-    describePort(means, noise, columns, [k * width, (k + 1) * width]),
-  );
+  const spans = Array.from({ length: columns / width }, (_, k) => [k * width, (k + 1) * width] as const);
+  const ports = describePorts(means, noise, columns, spans);
   /** Pixels by their reasons. */
   const tally = new Uint32Array(256);
-  for (const port of ports) mark(port, limits, noiseJudged, means, noise, columns, mask, tally);
+  const judges = ports.map((port) => judgeOf(port, limits, noiseJudged));
+  // Row by row, as they lie in memory.
+  for (let row = 0; row < mask.length; row += columns)
+    for (const judge of judges) mark(judge, row, means, noise, mask, tally);
   const having = (bit: number): number =>
     tally.reduce((sum, number, reasons) => ((reasons & bit) === 0 ? sum : sum + number), 0);
   const { dead, cold, hot, noisy } = badPixelReasons;
@@ -116,102 +118,173 @@ function judge({ mean, variance: spread, count }: MeanAndVariance, frame: ImageS
   };
 }
 
-/** Writes the reasons against each pixel of a port, and counts them. */
+/** Between which values a pixel of a port is good. */
+interface PortJudge {
+  readonly columns: readonly [start: number, end: number];
+  readonly least: number;
+  readonly most: number;
+  readonly quietest: number;
+  readonly loudest: number;
+}
+
+function judgeOf(port: DarkPort, { hotSigma, noisySigma, deadNoise }: Limits, noiseJudged: boolean): PortJudge {
+  return {
+    columns: port.columns,
+    least: port.mean - hotSigma * port.meanSpread,
+    most: port.mean + hotSigma * port.meanSpread,
+    quietest: noiseJudged ? deadNoise * port.noise : -Infinity,
+    loudest: noiseJudged ? port.noise + noisySigma * port.noiseSpread : Infinity,
+  };
+}
+
+/** Writes the reasons against each pixel of a port in one row, and counts them. */
 function mark(
-  port: DarkPort,
-  { hotSigma, noisySigma, deadNoise }: Limits,
-  noiseJudged: boolean,
+  { columns: [start, end], least, most, quietest, loudest }: PortJudge,
+  row: number,
   means: Float64Array,
   noise: Float64Array,
-  columns: number,
   mask: Uint8Array,
   tally: Uint32Array,
 ): void {
   const { dead, cold, hot, noisy } = badPixelReasons;
-  const [most, least] = [port.mean + hotSigma * port.meanSpread, port.mean - hotSigma * port.meanSpread];
-  // Not below: a port of which most pixels are stuck has a median of 0.
-  const [quietest, loudest] = [deadNoise * port.noise, port.noise + noisySigma * port.noiseSpread];
-  const [start, end] = port.columns;
-  for (let row = 0; row < mask.length; row += columns) {
-    for (let i = row + start; i < row + end; i++) {
-      const [value, spread] = [means[i] ?? NaN, noise[i] ?? NaN];
-      let reasons = value > most ? hot : value < least ? cold : Number.isNaN(value) ? dead : 0;
-      if (noiseJudged) reasons |= spread <= quietest ? dead : spread > loudest ? noisy : 0;
-      mask[i] = reasons;
-      tally[reasons] = (tally[reasons] ?? 0) + 1;
-    }
+  for (let i = row + start; i < row + end; i++) {
+    const [value, spread] = [means[i] ?? NaN, noise[i] ?? NaN];
+    // Without branches, which the processor could not foresee. Not below the quietest: a port of which most pixels are
+    // stuck has a median of 0.
+    const reasons =
+      (Number(value > most) * hot) |
+      (Number(value < least) * cold) |
+      (Number(Number.isNaN(value) || spread <= quietest) * dead) |
+      (Number(spread > loudest) * noisy);
+    mask[i] = reasons;
+    tally[reasons] = (tally[reasons] ?? 0) + 1;
   }
 }
 
-function describePort(
-  mean: Float64Array,
+type Span = readonly [start: number, end: number];
+
+function describePorts(
+  means: Float64Array,
   noise: Float64Array,
   columns: number,
-  span: readonly [number, number],
-): DarkPort {
-  const [middle, meanSpread] = robust(mean, columns, span);
-  const [noiseMiddle, noiseSpread] = robust(noise, columns, span);
-  return { columns: span, mean: middle, meanSpread, noise: noiseMiddle, noiseSpread };
+  spans: readonly Span[],
+): readonly DarkPort[] {
+  const strips = spans.map((span) => new Strip(columns, span, (means.length / columns) * (span[1] - span[0])));
+  const [ofMeans, ofNoise] = [robust(means, strips), robust(noise, strips)];
+  return spans.map((span, k) => {
+    const [mean = NaN, meanSpread = NaN] = ofMeans[k] ?? [];
+    const [middle = NaN, noiseSpread = NaN] = ofNoise[k] ?? [];
+    return { columns: span, mean, meanSpread, noise: middle, noiseSpread };
+  });
 }
 
-/** Median and robust standard deviation of the finite values in some columns; NaN when there are none. */
-function robust(
-  image: Float64Array,
-  columns: number,
-  [start, end]: readonly [number, number],
-): [median: number, sigma: number] {
-  const values = new Float64Array((image.length / columns) * (end - start));
-  let n = 0;
-  for (let row = 0; row < image.length; row += columns) {
-    for (let i = row + start; i < row + end; i++) {
-      const value = image[i] ?? NaN;
-      if (Number.isFinite(value)) values[n++] = value;
-    }
-  }
-  const finite = values.subarray(0, n);
-  const middle = medianOf(finite);
-  for (let i = 0; i < n; i++) finite[i] = Math.abs((finite[i] ?? NaN) - middle);
-  return [middle, Math.max(ROUNDING, MAD_TO_SIGMA * medianOf(finite))];
+/** Median and robust standard deviation of the finite values in each strip; NaN when there are none. */
+function robust(image: Float64Array, strips: readonly Strip[]): readonly (readonly [median: number, sigma: number])[] {
+  const middles = medians(image, strips);
+  const spreads = medians(image, strips, middles);
+  return middles.map((middle, k) => [middle, Math.max(ROUNDING, MAD_TO_SIGMA * (spreads[k] ?? NaN))]);
 }
 
-/** Reorders in place. */
+/** The median of finite values; NaN of none. */
 export function medianOf(values: Float64Array): number {
-  if (values.length === 0) return NaN;
-  const half = values.length >> 1;
-  const [near, before] = nearMiddle(values);
-  const upper = selected(near, half - before);
-  if (values.length % 2 === 1) return upper;
-  let lower = -Infinity;
-  for (let i = 0; i < half - before; i++) lower = Math.max(lower, near[i] ?? NaN);
-  return (lower + upper) / 2;
+  return medians(values, [new Strip(values.length, [0, values.length], values.length)])[0] ?? NaN;
+}
+
+/** Medians of the finite values in each strip, or of how far they are from the `middles`; NaN where there are none. */
+function medians(image: Float64Array, strips: readonly Strip[], middles: readonly number[] = []): readonly number[] {
+  for (const [k, strip] of strips.entries()) strip.begin(image, middles[k]);
+  const columns = strips[0]?.columns ?? NaN;
+  // Row by row, as they lie in memory: what is a page further each time takes several times as long.
+  for (let row = 0; row < image.length; row += columns) for (const strip of strips) strip.take(image, row);
+  return strips.map((strip) => strip.median(image));
 }
 
 const SAMPLE = 512;
 
-/**
- * Some values with those in the middle among them, and how many smaller ones there are beside: a sample says between
- * which two values the middle lies, as a rule. All of few values, or when the sample is wrong.
- */
-function nearMiddle(values: Float64Array): [near: Float64Array, before: number] {
-  const { length } = values;
-  if (length < 8 * SAMPLE) return [values, 0];
-  const step = length / SAMPLE;
-  const sample = Float64Array.from({ length: SAMPLE }, (_, k) => values[Math.floor(k * step)] ?? NaN).sort();
-  // Four standard deviations of the rank of the middle.
-  const off = 2 * Math.sqrt(SAMPLE);
-  const least = sample[Math.floor(SAMPLE / 2 - off)] ?? NaN;
-  const most = sample[Math.ceil(SAMPLE / 2 + off)] ?? NaN;
-  let [near, before] = [0, 0];
-  for (let i = 0; i < length; i++) {
-    // Without a branch, which the processor could not foresee.
-    const value = values[i] ?? NaN;
-    values[i] = values[near] ?? NaN;
-    values[near] = value;
-    before += Number(value < least);
-    near += Number(value >= least) & Number(value <= most);
+/** Finds the median of some columns of an image: of values near it alone, as a sample says. */
+class Strip {
+  readonly columns: number;
+  readonly #span: Span;
+  readonly #values: number;
+  readonly #near: Float64Array;
+  #middle: number | undefined;
+  #least = 0;
+  #most = 0;
+  /** Values between the limits, those below, and those that are finite. */
+  #counts = { near: 0, before: 0, finite: 0 };
+
+  constructor(columns: number, span: Span, values: number) {
+    this.columns = columns;
+    this.#span = span;
+    this.#values = values;
+    this.#near = new Float64Array(values);
   }
-  const half = length >> 1;
-  return before < half && half < before + near ? [values.subarray(0, near), before] : [values, 0];
+
+  begin(image: Float64Array, middle: number | undefined): void {
+    this.#middle = middle;
+    [this.#least, this.#most] = this.#limitsIn(image);
+    this.#counts = { near: 0, before: 0, finite: 0 };
+  }
+
+  /** Looks at the row that begins at a pixel. */
+  take(image: Float64Array, row: number): void {
+    const [near, counts, middle, least, most] = [this.#near, this.#counts, this.#middle, this.#least, this.#most];
+    const end = row + this.#span[1];
+    let { near: number, before, finite } = counts;
+    for (let i = row + this.#span[0]; i < end; i++) {
+      const value = image[i] ?? NaN;
+      const x = middle === undefined ? value : Math.abs(value - middle);
+      // Without a branch, which the processor could not foresee.
+      near[number] = x;
+      number += Number(x >= least) & Number(x <= most);
+      before += Number(x < least) & Number(x >= -Number.MAX_VALUE);
+      finite += Number(Math.abs(x) <= Number.MAX_VALUE);
+    }
+    counts.near = number;
+    counts.before = before;
+    counts.finite = finite;
+  }
+
+  /** Of all rows. */
+  median(image: Float64Array): number {
+    const half = this.#counts.finite >> 1;
+    if (this.#counts.before >= half || half >= this.#counts.before + this.#counts.near) {
+      // The sample was wrong.
+      [this.#least, this.#most] = [-Number.MAX_VALUE, Number.MAX_VALUE];
+      this.#counts = { near: 0, before: 0, finite: 0 };
+      for (let row = 0; row < image.length; row += this.columns) this.take(image, row);
+    }
+    const { near, before, finite } = this.#counts;
+    if (finite === 0) return NaN;
+    const values = this.#near.subarray(0, near);
+    const upper = selected(values, half - before);
+    if (finite % 2 === 1) return upper;
+    let lower = -Infinity;
+    for (let i = 0; i < half - before; i++) lower = Math.max(lower, values[i] ?? NaN);
+    return (lower + upper) / 2;
+  }
+
+  /** Two values between which the middle lies as a rule. */
+  #limitsIn(image: Float64Array): readonly [least: number, most: number] {
+    const [start, end] = this.#span;
+    const [width, middle] = [end - start, this.#middle];
+    if (this.#values < 8 * SAMPLE) return [-Number.MAX_VALUE, Number.MAX_VALUE];
+    const sample = new Float64Array(SAMPLE);
+    let finite = 0;
+    for (let k = 0; k < SAMPLE; k++) {
+      const i = Math.floor((k * this.#values) / SAMPLE);
+      const value = image[Math.floor(i / width) * this.columns + start + (i % width)] ?? NaN;
+      sample[finite] = middle === undefined ? value : Math.abs(value - middle);
+      finite += Number(Number.isFinite(value));
+    }
+    const values = sample.subarray(0, finite).sort();
+    // Four standard deviations of the rank of the middle.
+    const off = 2 * Math.sqrt(finite);
+    return [
+      values[Math.floor(finite / 2 - off)] ?? -Number.MAX_VALUE,
+      values[Math.ceil(finite / 2 + off)] ?? Number.MAX_VALUE,
+    ];
+  }
 }
 
 /** Value number `k` in ascending order (Hoare's selection); those before it are not greater afterwards. */

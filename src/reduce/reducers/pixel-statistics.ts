@@ -87,9 +87,7 @@ export function variance(options: { readonly ddof?: number | undefined } = {}): 
       const n = count[0] ?? 0;
       // A dark is the same for all shots: it moves the mean, and leaves the spread as it is.
       const spread = memoryFor(upper, isLast);
-      for (let i = 0; i < spread.length; i++)
-        spread[i] =
-          n <= ddof ? NaN : Math.max(0, varianceSum(sum[i] ?? NaN, upper[i] ?? NaN, lower[i] ?? NaN, n)) / (n - ddof);
+      variancesOf(sum, upper, lower, n, n <= ddof ? NaN : n - ddof, spread);
       const image = (data: Float64Array): PreciseImage => ndarray(data, [rows, columns]);
       let errors: PreciseImage | undefined;
       return {
@@ -113,10 +111,26 @@ function rootsOf(values: Float64Array, by: number): Float64Array {
   return roots;
 }
 
+/** Written into `spread`, which may be the upper parts themselves. */
+function variancesOf(
+  sum: Float64Array,
+  upper: Float64Array,
+  lower: Float64Array,
+  count: number,
+  by: number,
+  spread: Float64Array,
+): void {
+  for (let i = 0; i < spread.length; i++) {
+    const squares = varianceSum(sum[i] ?? NaN, upper[i] ?? NaN, lower[i] ?? NaN, count);
+    // Faster than Math.max.
+    spread[i] = (squares <= 0 ? 0 : squares) / by;
+  }
+}
+
 /** Σ(x − mean)² from exact sums: around a whole-number pivot near the mean, so that little cancels. */
 function varianceSum(sum: number, upper: number, lower: number, n: number): number {
   // How squares are shared between the two parts depends on how they were added; what they are together does not.
-  const carry = Math.floor(lower / 4096) * 4096;
+  const carry = Math.floor(lower * 2 ** -12) * 4096;
   const pivot = Math.round(sum / n);
   // Σ(x − p)² = Σx² − 2pΣx + np², and Σ(x − p) = Σx − np is exact; so is 2pΣx − np² = p(Σx + (Σx − np)) up to one
   // rounding.
