@@ -1,4 +1,4 @@
-/** How programs are put into few files, by scripts/bundle-cli.ts for users and by test/support/bundled.ts for tests. */
+/** How programs are put into few files, by scripts/bundle-package.ts for users and by test/support/bundled.ts for tests. */
 import { readFileSync } from "node:fs";
 import type { BuildOptions, Plugin } from "esbuild";
 
