@@ -17,6 +17,7 @@ import {
   type ShotStream,
 } from "../core/shots.ts";
 import { type Column, entryOf, type SyncValue } from "../core/syncdb.ts";
+import { TagCut } from "../core/tag-cut.ts";
 import { asTags, TagList } from "../core/tags.ts";
 import type { Endpoint, FrameMemory } from "../transport/endpoint.ts";
 import type { ShotFrames } from "../transport/methods.ts";
@@ -95,6 +96,7 @@ export class Shots implements ShotStream<KeepableShot> {
   readonly #endpoint: Endpoint;
   readonly #options: ShotsOptions;
   #tags: Uint32Array | undefined;
+  readonly #cut: TagCut | undefined;
   #planned: Plan | undefined;
   #specs: ImageSpec[] | undefined;
   #book = new LedgerBook();
@@ -105,6 +107,7 @@ export class Shots implements ShotStream<KeepableShot> {
     asInteger("run.number", options.run.number);
     this.#endpoint = endpoint;
     this.#options = options;
+    this.#cut = TagCut.of(options.tags);
     if (options.tags !== undefined)
       this.#tags = options.tags instanceof TagList ? options.tags.values : asTags(options.tags);
   }
@@ -116,7 +119,8 @@ export class Shots implements ShotStream<KeepableShot> {
 
   /** How many shots are asked for. */
   async count(): Promise<number> {
-    return (await this.#plan()).tags.length;
+    const { length } = (await this.#plan()).tags;
+    return this.#cut?.end ?? length;
   }
 
   /** Images held at a time for each sensor: the one in the caller's hands and those read ahead. */
@@ -183,7 +187,7 @@ export class Shots implements ShotStream<KeepableShot> {
       }
     } finally {
       // Tags the caller named count also when the source could not even be asked about them.
-      for (const tag of this.#tags?.subarray(settled) ?? []) book.drop(tag, NOT_READ);
+      for (const tag of this.#tags?.subarray(settled, this.#cut?.end) ?? []) book.drop(tag, NOT_READ);
     }
   }
 
@@ -249,6 +253,7 @@ export class Shots implements ShotStream<KeepableShot> {
     ]();
     try {
       for (const tag of plan.tags) {
+        if (this.#cut?.begin(index) === false) return;
         const row = index % SIGNAL_BLOCK;
         if (plan.signals.length > 0 && row === 0)
           columns = await this.#columns(plan, plan.tags.slice(index, index + SIGNAL_BLOCK));

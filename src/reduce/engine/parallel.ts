@@ -3,20 +3,22 @@ import type { Worker } from "node:worker_threads";
 import { throwIfAborted } from "../../core/async.ts";
 import { SaclaError } from "../../core/errors.ts";
 import { any, integer, optional, resolveOptions } from "../../core/options.ts";
+import { TagCut } from "../../core/tag-cut.ts";
 import type { TagList } from "../../core/tags.ts";
 import { fromWireError } from "../../transport/codec.ts";
 import { besideModule, startThread } from "../../transport/threads.ts";
 import { type Reduced, resultsOf } from "../reduce.ts";
 import type { Reducer } from "../reducer.ts";
 import type { Part, PartAnswer, PartModule } from "./part.ts";
-import { PartialResult } from "./partial-result.ts";
+import { type Checkpoint, PartialResult } from "./partial-result.ts";
 
 export interface ParallelOptions {
   /** The shots to share out. */
   readonly tags: TagList;
   /**
-   * Threads that work at a time. By default the first shots are taken in by this thread, and as many threads as there
-   * are cores, 4 at most, begin only when they would be done sooner: a thread needs a while to start.
+   * Threads that work at a time beside this one, which waits. By default this thread does the work, and when its first
+   * shots show that all would be done clearly sooner, others take the last of them: as many as there are cores, 4 at
+   * most with this one. They can when the part reads `tags` as they are, by `shots({ tags })`.
    */
   readonly workers?: number | undefined;
   /**
@@ -73,55 +75,149 @@ export async function reduceInParallel<M extends PartModule<Record<string, Reduc
   });
   const { reducers, accumulatePart } = (await import(module.href)) as PartModule<ReturnType<M["reducers"]>>;
   throwIfAborted(options.signal);
-  const total = new PartialResult(reducers());
-  const here = async (tags: TagList, before: number, onProgress?: (done: number) => void): Promise<void> => {
+  const job = new ParallelJob(module, options, reducers(), accumulatePart);
+  if (workers === undefined) await job.asItPays(parts);
+  else await job.inThreads(workers, piecesOf(options.tags, parts ?? workers));
+  return resultsOf(job.total);
+}
+
+class ParallelJob<R extends Record<string, Reducer<unknown>>> {
+  readonly #module: URL;
+  readonly #options: ParallelOptions;
+  readonly #reducers: R;
+  readonly #accumulatePart: PartModule<R>["accumulatePart"];
+  #total: PartialResult<R> | undefined;
+  /** Shots done in this thread. */
+  #doneHere = 0;
+  #doneInThreads = 0;
+  /** Ends the threads when this one fails. */
+  readonly #failed = new AbortController();
+
+  constructor(module: URL, options: ParallelOptions, reducers: R, accumulatePart: PartModule<R>["accumulatePart"]) {
+    this.#module = module;
+    this.#options = options;
+    this.#reducers = reducers;
+    this.#accumulatePart = accumulatePart;
+  }
+
+  get total(): PartialResult<R> {
+    return this.#total ?? new PartialResult(this.#reducers);
+  }
+
+  /** This thread does it, and others take the end of the tags when that pays. */
+  async asItPays(parts: number | undefined): Promise<void> {
+    const helpers = Math.min(availableParallelism(), MOST_DEFAULT_THREADS) - 1;
+    // Of its own: others may be reading the list that was given.
+    const tags = this.#options.tags.slice();
+    const cut = new TagCut(tags);
+    const rule = new HelpRule(tags.length, helpers);
+    let help: Promise<void> | undefined;
+    const own = new Promise<void>((resolve, reject) => {
+      const look = (done: number): void => {
+        const mine = help === undefined ? rule.look(done) : undefined;
+        if (mine === undefined) return;
+        const others = tags.slice(cut.leave(mine));
+        if (others.length === 0) return;
+        help = this.inThreads(helpers, piecesOf(others, parts ?? helpers));
+        help.catch(reject);
+      };
+      this.#here(tags, look).then(resolve, reject);
+    });
+    await own;
+    await help;
+  }
+
+  async #here(tags: TagList, look: (done: number) => void): Promise<void> {
+    const { data, signal } = this.#options;
     const progress = (done: number): void => {
-      onProgress?.(done);
-      options.onProgress?.(before + done, options.tags.length);
+      look(done);
+      this.#doneHere = done;
+      this.#report();
     };
-    total.merge(await abortable(accumulatePart({ tags, data: options.data, progress }), options.signal));
-  };
-  const inThreads = async (size: number, pieces: readonly TagList[], before: number): Promise<void> => {
-    const pool = new WorkerPool(module, size, pieces.length, before, options);
     try {
-      for await (const checkpoint of pool.work(pieces)) total.merge(PartialResult.adopt(total.reducers, checkpoint));
+      this.#add((await abortable(this.#accumulatePart({ tags, data, progress }), signal)).checkpoint());
+    } catch (error) {
+      this.#failed.abort();
+      throw error;
+    }
+  }
+
+  async inThreads(size: number, pieces: readonly TagList[]): Promise<void> {
+    const { data, signal } = this.#options;
+    const onProgress = (done: number): void => {
+      this.#doneInThreads = done;
+      this.#report();
+    };
+    const end = AbortSignal.any([this.#failed.signal, ...(signal === undefined ? [] : [signal])]);
+    const pool = new WorkerPool(this.#module, size, pieces, { data, onProgress, signal: end });
+    try {
+      for await (const checkpoint of pool.work()) this.#add(checkpoint);
     } finally {
       await pool.terminate();
     }
-  };
-  if (workers !== undefined) await inThreads(workers, piecesOf(options.tags, parts ?? workers), 0);
-  else await asItPays(options.tags, parts, here, inThreads);
-  return resultsOf(total);
+  }
+
+  /** The first part is the total: to add it to zeros would take as long as to read several shots. */
+  #add(part: Checkpoint): void {
+    const adopted = PartialResult.adopt(this.#reducers, part);
+    this.#total = this.#total?.merge(adopted) ?? adopted;
+  }
+
+  #report(): void {
+    const { onProgress, tags } = this.#options;
+    onProgress?.(this.#doneHere + this.#doneInThreads, tags.length);
+  }
 }
 
-/** Shots of the trial, at least and at most; of many shots this part: meanwhile the other cores have nothing to do. */
-const TRIAL_SHOTS = [4, 32] as const;
-const TRIAL_PART = 1 / 8;
-const MOST_DEFAULT_WORKERS = 4;
-/** What threads cost before their first shot and after the last one, in seconds: start, connection, merge. */
-const THREAD_SECONDS = 0.6;
-/** How much longer a shot may take beside others, which share the memory. */
-const CROWDED = 1.5;
+const MOST_DEFAULT_THREADS = 4;
+/** Shots after which this thread looks for the first time whether help pays; then after twice as many, and so on. */
+const FIRST_LOOK = 4;
+/**
+ * What a thread takes to its first shot beyond what this one took, in milliseconds: start, modules, the HDF5 library,
+ * while both touch new memory. Measured 460 and 630 for octals, of the package on 2 cores.
+ */
+const THREAD_MS = 500;
+/** How much longer a shot takes beside others, which share the memory: measured 1.1 to 1.3 for octals as stored. */
+const CROWDED = 1.25;
+/** Part of the time of this thread alone that must be saved: the estimates are no better. */
+const WORTH = 0.2;
 
-/** @internal The first shots by this thread; the others by it too, or by as many threads as there are cores. */
-export async function asItPays(
-  tags: TagList,
-  parts: number | undefined,
-  here: (tags: TagList, before: number, onProgress?: (done: number) => void) => Promise<void>,
-  inThreads: (size: number, pieces: readonly TagList[], before: number) => Promise<void>,
-): Promise<void> {
-  const size = Math.min(availableParallelism(), MOST_DEFAULT_WORKERS);
-  const [least, most] = TRIAL_SHOTS;
-  const trial = size === 1 ? tags.length : Math.max(least, Math.min(most, Math.ceil(tags.length * TRIAL_PART)));
-  const times: number[] = [];
-  await here(tags.slice(0, trial), 0, () => times.push(performance.now()));
-  const rest = tags.slice(trial);
-  if (rest.length === 0) return;
-  // The first shot pays for what is done once. A part that tells no progress is not known to be long.
-  const msPerShot = times.length < 2 ? 0 : ((times.at(-1) ?? 0) - (times[0] ?? 0)) / (times.length - 1);
-  const alone = (msPerShot * rest.length) / 1000;
-  if (THREAD_SECONDS + (CROWDED * alone) / size < alone) await inThreads(size, piecesOf(rest, parts ?? size), trial);
-  else await here(rest, trial);
+/** @internal Whether others shall help with so many shots, of which the first are done here. */
+export class HelpRule {
+  readonly #shots: number;
+  readonly #helpers: number;
+  readonly #began = performance.now();
+  /** When the first shots that were told were done, and how many they were. */
+  #first: { readonly at: number; readonly shots: number } | undefined;
+  #next = FIRST_LOOK;
+
+  /** @param helpers - threads beside this one */
+  constructor(shots: number, helpers: number) {
+    this.#shots = shots;
+    this.#helpers = helpers;
+  }
+
+  /**
+   * To be told after each shot how many are done.
+   * @returns how many shots this thread shall do in all when others shall help with the rest, else undefined
+   */
+  look(done: number): number | undefined {
+    const now = performance.now();
+    this.#first ??= { at: now, shots: done };
+    const { at, shots } = this.#first;
+    if (this.#helpers === 0 || done < this.#next || done <= shots) return undefined;
+    this.#next = 2 * done;
+    // The first shot pays for what is done once in each part.
+    const msOfPart = at - this.#began;
+    const msPerShot = (now - at) / (done - shots);
+    const left = this.#shots - done;
+    const crowded = CROWDED * msPerShot;
+    // All end together: crowded × mine = THREAD_MS + msOfPart + crowded × (left − mine) / helpers.
+    const mine = Math.ceil((left + (this.#helpers * (THREAD_MS + msOfPart)) / crowded) / (this.#helpers + 1));
+    // The merge takes about as long as the beginning of a part, in which the same memory is touched.
+    const together = crowded * mine + msOfPart;
+    return together < (1 - WORTH) * msPerShot * left ? done + mine : undefined;
+  }
 }
 
 function piecesOf(tags: TagList, parts: number): readonly TagList[] {
@@ -139,6 +235,14 @@ async function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined): 
   }
 }
 
+interface PoolOptions {
+  /** Of each part. */
+  readonly data: unknown;
+  /** Told how many shots are done. */
+  readonly onProgress: (done: number) => void;
+  readonly signal: AbortSignal;
+}
+
 type Done = { readonly thread: Thread; readonly part: number } & (
   | { readonly answer: PartAnswer }
   | { readonly died: Error }
@@ -148,25 +252,23 @@ type Done = { readonly thread: Thread; readonly part: number } & (
 class WorkerPool {
   readonly #module: URL;
   readonly #size: number;
-  readonly #options: ParallelOptions;
+  readonly #pieces: readonly TagList[];
+  readonly #options: PoolOptions;
   readonly #threads: Set<Thread> = new Set();
   /** Shots done, by part; shared with the threads. */
   readonly #progress: Int32Array;
-  /** Shots done before the pool began. */
-  readonly #before: number;
 
-  constructor(module: URL, size: number, parts: number, before: number, options: ParallelOptions) {
+  constructor(module: URL, size: number, pieces: readonly TagList[], options: PoolOptions) {
     this.#module = module;
-    this.#before = before;
     this.#size = size;
+    this.#pieces = pieces;
     this.#options = options;
-    this.#progress = new Int32Array(new SharedArrayBuffer(4 * parts));
+    this.#progress = new Int32Array(new SharedArrayBuffer(4 * pieces.length));
   }
 
   /** The checkpoint of each part, as they end. */
-  async *work(
-    pieces: readonly TagList[],
-  ): AsyncGenerator<Extract<PartAnswer, { checkpoint: unknown }>["checkpoint"], void, undefined> {
+  async *work(): AsyncGenerator<Checkpoint, void, undefined> {
+    const pieces = this.#pieces;
     const waiting = pieces.map((_, part) => ({ part, tries: 0 }));
     const inHand = new Map<Promise<Done>, { part: number; tries: number }>();
     const { signal } = this.#options;
@@ -235,8 +337,7 @@ class WorkerPool {
   }
 
   #report(): void {
-    const done = this.#progress.reduce((a, b) => a + b, this.#before);
-    this.#options.onProgress?.(done, this.#options.tags.length);
+    this.#options.onProgress(this.#progress.reduce((a, b) => a + b, 0));
   }
 }
 

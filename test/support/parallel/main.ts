@@ -7,8 +7,8 @@ import { accumulatePart, type Trouble } from "./part.ts";
 
 const { shots, workers, parts, part, abortMs, ...trouble } = JSON.parse(process.argv[2] ?? "{}") as Trouble & {
   shots: number;
-  workers: number;
-  parts: number;
+  workers?: number;
+  parts?: number;
   /** URL of the module part.ts, or of what was made of it. */
   part: string;
   abortMs?: number;

@@ -1,4 +1,5 @@
 import { existsSync, writeFileSync } from "node:fs";
+import { isMainThread } from "node:worker_threads";
 import { SaclaError } from "../../../src/core/errors.ts";
 import { createSimulatedFacility, VirtualClock } from "../../../src/facility/index.ts";
 import {
@@ -28,6 +29,10 @@ export interface Trouble {
   readonly alwaysDie?: boolean;
   readonly fail?: boolean;
   readonly hang?: boolean;
+  /** Each shot takes so much longer, as the clock says. */
+  readonly slowMs?: number;
+  /** A file that another thread than the first makes. */
+  readonly helped?: string;
 }
 
 export async function accumulatePart({
@@ -40,8 +45,13 @@ export async function accumulatePart({
   const shots = st.shots({ run: { bl: 3, number: 1_360_991 }, detectors: ["MPCCD-2N0-M02-001"], tags });
   if (trouble.fail === true) throw new SaclaError("NO_DARK", "as asked", { details: { first: tags.at(0) } });
   if (trouble.hang === true) await new Promise(() => setInterval(() => {}, 1000));
+  if (trouble.helped !== undefined && !isMainThread) writeFileSync(trouble.helped, String(tags.length));
   let done = 0;
   const watched = (n: number): void => {
+    if (trouble.slowMs !== undefined) {
+      const now = performance.now() + trouble.slowMs;
+      performance.now = () => now;
+    }
     progress(n);
     const first = trouble.dieOnce !== undefined && !existsSync(trouble.dieOnce);
     if (++done === 3 && (trouble.alwaysDie === true || first)) {

@@ -1,60 +1,54 @@
-import { availableParallelism } from "node:os";
 import { describe, expect, it, vi } from "vitest";
-import { TagList } from "../../../src/core/tags.ts";
-import { asItPays } from "../../../src/reduce/engine/parallel.ts";
+import { HelpRule } from "../../../src/reduce/engine/parallel.ts";
 
-/** What is done where, when a shot takes so many milliseconds here, the first of each part `first` more. */
-async function work(shots: number, msPerShot: number, first = 0, parts?: number): Promise<[string, ...number[]][]> {
-  const done: [string, ...number[]][] = [];
+/** After how many shots help is asked for, and how many are left to this thread, when a shot takes so long here. */
+function asked(shots: number, msPerShot: number, helpers = 1, first = 100): number[] {
   let now = 0;
   const clock = vi.spyOn(performance, "now").mockImplementation(() => now);
   try {
-    await asItPays(
-      new TagList(
-        202302,
-        Uint32Array.from({ length: shots }, (_, i) => 2 * i),
-      ),
-      parts,
-      async (tags, before, onProgress) => {
-        now += first;
-        for (let k = 0; k < tags.length; k++) {
-          now += msPerShot;
-          onProgress?.(k + 1);
-        }
-        done.push(["here", before, tags.length]);
-      },
-      async (size, pieces, before) => {
-        done.push([`${size} threads`, before, ...pieces.map(({ length }) => length)]);
-      },
-    );
+    const rule = new HelpRule(shots, helpers);
+    for (let done = 1; done <= shots; done++) {
+      now += done === 1 ? first : msPerShot;
+      const mine = rule.look(done);
+      if (mine !== undefined) return [done, mine];
+    }
+    return [];
   } finally {
     clock.mockRestore();
   }
-  return done;
 }
 
-describe.runIf(availableParallelism() > 1)("threads by default", () => {
-  const size = Math.min(availableParallelism(), 4);
-
-  it("do not begin for work that this thread has done sooner, whatever its first shot costs", async () => {
-    expect(await work(100, 10)).toEqual([
-      ["here", 0, 13],
-      ["here", 13, 87],
-    ]);
-    expect(await work(10, 10, 5000)).toEqual([
-      ["here", 0, 4],
-      ["here", 4, 6],
-    ]);
-    expect(await work(3, 10_000)).toEqual([["here", 0, 3]]);
-    expect(await work(0, 10)).toEqual([["here", 0, 0]]);
+describe("threads by default", () => {
+  it("do not begin for work that this thread has done as soon, whatever its first shot costs", () => {
+    expect(asked(100, 10)).toEqual([]);
+    expect(asked(10, 10, 1, 5000)).toEqual([]);
+    expect(asked(3, 10_000)).toEqual([]);
+    expect(asked(0, 10)).toEqual([]);
+    expect(asked(1000, 1000, 0)).toEqual([]);
   });
 
-  it("take the rest of long work, in one part each", async () => {
-    const [trial, rest = []] = await work(1000, 100);
-    expect(trial).toEqual(["here", 0, 32]);
-    expect(rest.slice(0, 2)).toEqual([`${size} threads`, 32]);
-    expect(rest).toHaveLength(2 + size);
-    expect(rest.slice(2).reduce<number>((sum, n) => sum + Number(n), 0)).toBe(968);
-    expect((await work(1000, 100, 0, 7))[1]).toHaveLength(2 + 7);
+  it("take so much of long work that all end together", () => {
+    const [done = 0, mine = 0] = asked(1000, 100);
+    expect(done).toBe(4);
+    // 1.25 × 100 ms a shot: this thread is ahead by what a thread needs to begin, half of which it gives away.
+    expect(mine).toBeCloseTo(4 + (996 + (500 + 100) / 125) / 2, -1);
+    expect(asked(1000, 100, 3)[1]).toBeCloseTo(4 + (996 + (3 * (500 + 100)) / 125) / 4, -1);
+  });
+
+  it("are asked for later when the first shots said too little", () => {
+    let now = 0;
+    const clock = vi.spyOn(performance, "now").mockImplementation(() => now);
+    const rule = new HelpRule(1000, 1);
+    const looks = Array.from({ length: 64 }, (_, k) => {
+      now += k < 8 ? 0 : 20;
+      return rule.look(k + 1);
+    });
+    clock.mockRestore();
+    expect(looks.findIndex((mine) => mine !== undefined)).toBe(15);
+  });
+
+  it("may hear of several shots at a time", () => {
+    const rule = new HelpRule(100, 1);
+    expect([rule.look(10), rule.look(10), rule.look(5)]).toEqual([undefined, undefined, undefined]);
   });
 });

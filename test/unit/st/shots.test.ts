@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { SaclaError } from "../../../src/core/errors.ts";
 import type { Ledger } from "../../../src/core/ledger.ts";
 import type { Shot } from "../../../src/core/shots.ts";
+import { TagCut } from "../../../src/core/tag-cut.ts";
 import { TagList } from "../../../src/core/tags.ts";
 import { Db } from "../../../src/db/index.ts";
 import { endpointOf } from "../../../src/source/source-endpoint.ts";
@@ -263,5 +264,42 @@ describe("shots", () => {
     expect(await lookUps(known)).toEqual([]);
     // A run of another source may differ from the one with its number here.
     expect(await lookUps(await new Db(inProcess(endpointOf(tinySource()))).run(3, 10))).toEqual(all);
+  });
+});
+
+describe("shots of tags whose end others take", () => {
+  it("end there, with an account of their own tags alone", async () => {
+    const tags = new TagList(TINY_HIGHTAG, [1000, 1002, 1004, 1006, 1008, 1010]);
+    const cut = new TagCut(tags);
+    const shots = shotsOf({ detectors: [dual], tags, prefetch: 0 });
+    const seen: number[] = [];
+    for await (const { tag } of shots) {
+      seen.push(tag);
+      if (tag === 1002) expect(cut.leave(4)).toBe(4);
+    }
+    expect(seen).toEqual([1000, 1002, 1004]);
+    expect(shots.ledger).toEqual({ asked: 4, used: 3, dropped: [{ reason: "frame-missing", tags: [1006] }] });
+    expect(await shots.count()).toBe(4);
+    // Not more than before, and what is left unread is of these alone.
+    expect(cut.leave(6)).toBe(4);
+    for await (const _ of shots) break;
+    expect(shots.ledger.dropped).toEqual([{ reason: "not-read", tags: [1002, 1004, 1006] }]);
+  });
+
+  it("keep what is being read already, and all when the list as such is not read", async () => {
+    const tags = new TagList(TINY_HIGHTAG, [1000, 1002, 1004, 1008, 1010]);
+    const cut = new TagCut(tags);
+    expect(cut.leave(1)).toBe(5);
+    const seen = await collect(shotsOf({ tags: tags.filter(() => true) }), ({ tag }) => tag);
+    expect(seen).toHaveLength(5);
+    expect(cut.leave(1)).toBe(5);
+    const shots = shotsOf({ detectors: [dual], tags, prefetch: 2 });
+    let left = 0;
+    const read = await collect(shots, ({ tag }) => {
+      if (left === 0) left = cut.leave(1);
+      return tag;
+    });
+    expect(left).toBeGreaterThan(1);
+    expect(read).toEqual([...tags.values.subarray(0, left)]);
   });
 });
