@@ -226,12 +226,14 @@ async function session(
   io: Io,
 ): Promise<Session> {
   const { signal } = io;
-  const [only, ...others] = await facility.db.beamlines({ signal });
+  // Not asked where it is known: a recording answers only what was recorded.
+  const known = options.bl ?? io.held?.bl;
+  const [only, ...others] = known === undefined ? await facility.db.beamlines({ signal }) : [known];
   const decided = only !== undefined && others.length === 0 ? only : experiment?.bl;
   let simulated: boolean | undefined;
   return {
     facility,
-    bl: options.bl ?? io.held?.bl ?? decided ?? DEFAULT_BEAMLINE,
+    bl: decided ?? DEFAULT_BEAMLINE,
     experiment,
     person: personOf(io, options.as),
     zone: options.clock ?? "jst",

@@ -26,13 +26,16 @@ export interface MonitorCheck {
   readonly curvatureError: number;
   /** Shots with both numbers. */
   readonly count: number;
+  /** How many of them read the greatest signal of all, and monitor, where these are cut off there; else 0. */
+  readonly clipped: { readonly signal: number; readonly monitor: number };
   /** In a sentence: what was found, and whether it is significant (3 standard errors). */
   readonly text: string;
 }
 
 /**
  * Fits a signal against an intensity monitor: a straight line through 0 is what normalising assumes. A pedestal of the
- * monitor (or of the signal) makes every ratio depend on the pulse energy, and a curvature shows saturation.
+ * monitor (or of the signal) makes every ratio depend on the pulse energy, and a curvature shows saturation. Shots that
+ * read one greatest value are told apart from that: an amplifier or an ADC that is cut off there.
  *
  * Errors are from the residuals without a model of the noise (White 1980, HC3), so bright shots may scatter more.
  * @throws BAD_ARGUMENT when lengths differ, or fewer than 10 shots with both numbers, or all with one I0
@@ -88,7 +91,16 @@ export function monitorCheck(
   );
   const curvature = (bent.values[2] ?? NaN) / variance;
   const curvatureError = Math.sqrt(bent.covariance(2, 2)) / variance;
-  const text = inWords({ pedestal, pedestalError, curvature, curvatureError }, mean);
+  const clipped = { signal: clippedIn(values), monitor: clippedIn(pairs.map(([, by]) => by)) };
+  const text = [
+    inWords({ pedestal, pedestalError, curvature, curvatureError }, mean),
+    ...clippedWords("signal", values, clipped.signal),
+    ...clippedWords(
+      "monitor",
+      pairs.map(([, by]) => by),
+      clipped.monitor,
+    ),
+  ].join("; ");
   return {
     intercept,
     interceptError,
@@ -99,8 +111,32 @@ export function monitorCheck(
     curvature,
     curvatureError,
     count,
+    clipped,
     text,
   };
+}
+
+/** So many shots at least, and so many times as many as read each of the values next below. */
+const [LEAST_CLIPPED, CLIPPED_TIMES, NEXT_BELOW] = [5, 5, 10];
+
+/** How many values are the greatest one, where they heap up there; 0 for readings that thin out towards it. */
+function clippedIn(values: readonly number[]): number {
+  const counts = new Map<number, number>();
+  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
+  const [greatest, ...below] = [...counts.keys()].sort((a, b) => b - a);
+  const next = below.slice(0, NEXT_BELOW).map((value) => counts.get(value) ?? 0);
+  const found = counts.get(greatest ?? NaN) ?? 0;
+  const isHeap = next.length === NEXT_BELOW && next.every((count) => found >= CLIPPED_TIMES * count);
+  return isHeap && found >= LEAST_CLIPPED ? found : 0;
+}
+
+function clippedWords(what: string, values: readonly number[], found: number): string[] {
+  if (found === 0) return [];
+  const share = `${((100 * found) / values.length).toPrecision(2)} %`;
+  const greatest = values.reduce((most, value) => Math.max(most, value), -Infinity).toPrecision(6);
+  return [
+    `${found} shots (${share}) read the greatest ${what}, ${Number(greatest)}: it is cut off there, leave them out`,
+  ];
 }
 
 function inWords(

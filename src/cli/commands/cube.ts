@@ -1,9 +1,10 @@
 import { InvalidArgumentError } from "commander";
 import { formatCsv } from "../../core/csv.ts";
 import { isSaclaError, SaclaError } from "../../core/errors.ts";
+import { droppedWords } from "../../core/ledger.ts";
 import { prefixedUnit, quantity, quantityWithError } from "../../core/quantities.ts";
 import { monitorOf } from "../../db/beam-monitor.ts";
-import type { Run, ShotLabels, SignalColumn } from "../../db/index.ts";
+import type { Run, RunTags, ShotLabels, SignalColumn } from "../../db/index.ts";
 import { textTable } from "../../plot/text.ts";
 import { bothClasses } from "../../reduce/filter.ts";
 import { Cube, type CubeAxis, contrast, filterShots, scanTargets } from "../../reduce/index.ts";
@@ -56,10 +57,16 @@ export const cube: AddCommand = (program, io) =>
       const labels = await labelsOf(session, run);
       // No bin holds a shot of neither class or one that lacks a number; the class is the first reason to be named.
       const tags = await filterShots(
-        labels === null ? asked : bothClasses(asked, labels),
+        labels === null ? await exposedOf(session, run, asked, options) : bothClasses(asked, labels),
         needed.map((each) => ({ ...each, where: () => true })),
         { signal: stop },
       );
+      if (tags.length === 0) {
+        const dropped = droppedWords(tags.ledger?.dropped ?? []);
+        throw new SaclaError("NO_SHOTS", `No shot of run ${run.number} can be used: ${dropped}.`, {
+          details: { ledger: tags.ledger },
+        });
+      }
       const column = await run.column(axis, tags, { signal: stop });
       const scale = scaleOf(session, axis, column);
       const made = new Cube({
@@ -175,6 +182,22 @@ function axisOf(name: string, values: Float64Array, { bins }: Options, { offset,
   if (targets.length > 200)
     throw new SaclaError("BAD_ARGUMENT", `${name} has no positions of a step scan; say the bins: --bins FROM,TO,STEP.`);
   return { name, of: name, targets, tolerance };
+}
+
+/** Bins of dark shots hold noise: without `--class` those with X-rays, all where no flags tell them apart. */
+async function exposedOf(
+  { signal }: Session,
+  run: Run,
+  asked: RunTags,
+  { class: choice }: ChoiceOptions,
+): Promise<RunTags> {
+  if (choice !== undefined) return asked;
+  try {
+    return await run.exposedTags(asked, { signal });
+  } catch (error) {
+    if (!isSaclaError(error, "UNKNOWN_SIGNAL")) throw error;
+    return asked;
+  }
 }
 
 /** Null for a run without a pump laser. */

@@ -1,6 +1,6 @@
 import { asFinite, badArgument } from "../../core/guards.ts";
 import { any, resolveOptions } from "../../core/options.ts";
-import type { TagList } from "../../core/tags.ts";
+import { TagList } from "../../core/tags.ts";
 
 /**
  * A signal that tells light from dark: one value per tag. Light is above, or below, a limit. NaN (not converged,
@@ -31,21 +31,23 @@ export type IsLight = (tag: number, index: number) => boolean | null;
  */
 export function lightDarkClasses<T extends TagList>(tags: T, light: IsLight | LightSignal): ReadonlyMap<string, T> {
   const isLight = typeof light === "function" ? light : fromSignal(light, tags.length);
-  const numbers = new Int32Array(tags.length).fill(-1);
-  let [since, furthest] = [0, 0];
+  const byNumber: number[][] = [];
+  let since = 0;
   tags.values.forEach((tag, i) => {
     const state = isLight(tag, i);
     if (state === true) since = 0;
     else if (state === null || since < 0) since = -1;
     else since++;
-    numbers[i] = since;
-    furthest = Math.max(furthest, since);
+    if (since >= 0) {
+      byNumber[since] ??= [];
+      byNumber[since]?.push(tag);
+    }
   });
+  const none = tags.slice(0, 0);
   const classes = new Map<string, T>();
-  for (let n = 0; n <= furthest; n++) {
-    const found = tags.filter((_, i) => numbers[i] === n);
-    if (found.length > 0) classes.set(n === 0 ? "light" : `dark${n}`, found);
-  }
+  // Not by asking all tags for each class: a pump that never came makes as many classes as shots.
+  for (const [n, found] of byNumber.entries())
+    if (found !== undefined) classes.set(n === 0 ? "light" : `dark${n}`, none.union(new TagList(tags.hightag, found)));
   return classes;
 }
 

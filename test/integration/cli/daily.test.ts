@@ -10,6 +10,7 @@ import { temporaryFolder } from "../../support/temporary.ts";
 const experiment = fileURLToPath(new URL("../../../examples/experiment.json", import.meta.url));
 const sensor = "MPCCD-8N0-3-002-1";
 const stored = ["1520000", "--url", "sim:", "--experiment", experiment];
+const simulated = ["--url", "sim:", "--experiment", experiment];
 const live = ["--url", "sim:?clock=virtual", "--experiment", experiment];
 
 async function run(...args: string[]): Promise<CliResult> {
@@ -76,6 +77,15 @@ describe("sacla cube", () => {
       [81.5, 40],
       [83.5, 40],
     ]);
+  });
+});
+
+describe("sacla cube of a run without pumped shots", () => {
+  it("leaves out dark shots, and refuses a run that has no others", async () => {
+    const lit = await run("cube", "1519981", "xfel_bl_3_st_1_motor_73/position", "i0", "--no-normalise", ...simulated);
+    expect(lit.out).toMatch(/\d+ of 600 shots used, dropped: 100 dark/);
+    const dark = await cli(["cube", "1519991", "delay", "i0", "--no-normalise", ...simulated]);
+    expect([dark.code, dark.err]).toEqual([1, expect.stringMatching(/^error NO_SHOTS: .*run 1519991.*: 300 dark/)]);
   });
 });
 

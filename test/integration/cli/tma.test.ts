@@ -3,6 +3,9 @@ import { copyFileSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { timingEdges } from "../../../src/db/index.ts";
+import { connect, Facility } from "../../../src/index.ts";
+import { serve } from "../../../src/server/index.ts";
+import { withRecording } from "../../../src/transport/index.ts";
 import { cli } from "../../support/fake-io.ts";
 import { pythonWith } from "../../support/optional.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
@@ -115,5 +118,28 @@ describe("sacla tma on a user database", () => {
     expect(await failure("list", "--db", other)).toContain("sacla tma create");
     expect(await failure("create", RUN, "--camera", "OPAL-1", "--db", other)).toContain("UNKNOWN_DETECTOR");
     expect(await failure("csv", "7", "--db", other)).toContain("is not there");
+  });
+});
+
+describe("sacla tma RUN", () => {
+  it("writes the same edges in the facility's form over every carrier and from a recording", async () => {
+    const { endpoint } = await connect("sim:");
+    await using server = await serve(endpoint, { zmq: ["tcp://127.0.0.1:*"], http: { host: "127.0.0.1", port: 0 } });
+    const recording = join(folder, "edges.recording");
+    {
+      await using recorded = new Facility(await withRecording((await connect("sim:")).endpoint, recording));
+      await (await recorded.run(3, 1519993)).timingEdges();
+    }
+    const texts: string[] = [];
+    for (const url of ["sim:", ...server.addresses, `recording:${recording}`]) {
+      const done = await cli(["tma", "1519993", "--bl", "3", "-o", "edges.csv", "--url", url]);
+      expect([url, done.code, done.err]).toEqual([url, 0, ""]);
+      texts.push(String(done.files.get("edges.csv")));
+    }
+    expect(texts.length).toBe(4);
+    expect(new Set(texts).size).toBe(1);
+    expect(texts[0]).toMatch(
+      /^\[TMA 1 BL3 202501\]\r?\ntag_number,timing_edge_derivative\(pixel\),timing_edge_fitting\(pixel\)\r?\n160688400,NaN,NaN/,
+    );
   });
 });

@@ -46,6 +46,12 @@ describe("lightDarkClasses", () => {
     });
   });
 
+  it("does not ask all shots for each class where the pump never came", { timeout: 20_000 }, () => {
+    // With the square of the shots it took a minute.
+    const classes = lightDarkClasses(tags(100_000), () => false);
+    expect([classes.size, [...(classes.get("dark77777") ?? [])]]).toEqual([100_000, [1001 + 2 * 77_776]]);
+  });
+
   it("puts every shot in one class", () => {
     fc.assert(
       fc.property(fc.array(fc.boolean(), { maxLength: 60 }), (lights) => {

@@ -143,6 +143,19 @@ describe("monitorCheck", () => {
     expect(monitorCheck(...shots(0, 0)).text).toMatch(/^no significant pedestal/);
   });
 
+  it("names shots at which signal or monitor is cut off, not the steps of an ADC", () => {
+    const [signal, monitor] = shots(0, 0);
+    const clip = (values: readonly number[], at: number): number[] => values.map((value) => Math.min(value, at));
+    const found = monitorCheck(clip(signal, 2.5), clip(monitor, 1.4));
+    const above = (values: readonly number[], at: number): number => values.filter((value) => value >= at).length;
+    expect(found.clipped).toEqual({ signal: above(signal, 2.5), monitor: above(monitor, 1.4) });
+    expect(found.text).toMatch(/shots \(\d+ %\) read the greatest signal, 2\.5: .* read the greatest monitor, 1\.4: /);
+    for (const step of [0, 0.02, 0.05, 0.2]) {
+      const read = (values: readonly number[]) => values.map((v) => (step === 0 ? v : step * Math.round(v / step)));
+      expect(monitorCheck(read(signal), read(monitor)).clipped).toEqual({ signal: 0, monitor: 0 });
+    }
+  });
+
   it("refuses what it cannot tell", () => {
     for (const [signal, monitor] of [
       [[1], [1, 2]],
