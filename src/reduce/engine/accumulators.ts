@@ -44,7 +44,8 @@ export class Uint16Sums implements Accumulator {
   }
 
   addSums(into: Float64Array, images: number, areNew: boolean): void {
-    inPieces([into], areNew, (from, to) => this.#addSums(into, images, from, to));
+    if (areNew && !this.#squared) into.set(this.#sums.subarray(0, into.length));
+    else inPieces([into], areNew, (from, to) => this.#addSums(into, images, from, to));
   }
 
   #addSums(into: Float64Array, images: number, from: number, to: number): void {
@@ -141,13 +142,13 @@ export class Float32Sums implements Accumulator {
     for (const array of [this.#sums, this.#upper, this.#lower]) array.fill(0);
   }
 
-  addSums(into: Float64Array): void {
-    addTo(into, this.#sums);
+  addSums(into: Float64Array, _images: number, areNew: boolean): void {
+    addTo(into, this.#sums, areNew);
   }
 
-  addSquares(upper: Float64Array, lower: Float64Array): void {
-    addTo(upper, this.#upper);
-    addTo(lower, this.#lower);
+  addSquares(upper: Float64Array, lower: Float64Array, _images: number, areNew: boolean): void {
+    addTo(upper, this.#upper, areNew);
+    addTo(lower, this.#lower, areNew);
   }
 }
 
@@ -172,17 +173,16 @@ function inPieces(
   }
 }
 
-function addTo(into: Float64Array, from: Float64Array): void {
-  for (let i = 0; i < into.length; i++) into[i] = (into[i] ?? 0) + (from[i] ?? 0);
+/** @param areNew - as of {@link inPieces} */
+function addTo(into: Float64Array, from: Float64Array, areNew = false): void {
+  if (areNew) into.set(from.subarray(0, into.length));
+  else for (let i = 0; i < into.length; i++) into[i] = (into[i] ?? 0) + (from[i] ?? 0);
 }
 
 /** Adds counts. @param areNew - nothing was added to `into` yet */
 export function addCounts(into: Uint32Array, from: Uint32Array, areNew: boolean): void {
-  inPieces([into], areNew, (first, end) => addCountsOfPiece(into, from, first, end));
-}
-
-function addCountsOfPiece(into: Uint32Array, from: Uint32Array, first: number, end: number): void {
-  for (let i = first; i < end; i++) into[i] = (into[i] ?? 0) + (from[i] ?? 0);
+  if (areNew) into.set(from.subarray(0, into.length));
+  else for (let i = 0; i < into.length; i++) into[i] = (into[i] ?? 0) + (from[i] ?? 0);
 }
 
 /** Least and greatest value of each pixel. */

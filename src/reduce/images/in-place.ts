@@ -92,7 +92,7 @@ function mapBeside(place: Place | undefined, map: Float64Array): number {
   if (known !== undefined) return known;
   let address = 0;
   try {
-    const copy = place.arena.float64(map.length);
+    const copy = place.arena.float64(map.length, false);
     copy.set(map);
     address = copy.byteOffset;
   } catch (error) {
