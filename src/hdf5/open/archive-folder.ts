@@ -57,6 +57,9 @@ export async function openArchiveFolder(folder: string, options: ArchiveOptions 
   }
 }
 
+/** Files whose signals are looked through for names near one that is not there. */
+const MOST_ASKED = 16;
+
 class ArchiveFolder implements DataSource {
   readonly name: string;
   readonly citius: FileCitius = new FileCitius(this);
@@ -142,7 +145,7 @@ class ArchiveFolder implements DataSource {
         if (!isSaclaError(error, "UNKNOWN_SIGNAL")) throw error;
       }
     }
-    if (newest === undefined) throw await this.#unknownSignal(equipId);
+    if (newest === undefined) throw await this.#unknownSignal(equipId, this.#files);
     return newest;
   }
 
@@ -163,13 +166,13 @@ class ArchiveFolder implements DataSource {
   }
 
   async equipment(): Promise<readonly string[]> {
-    this.#equipment ??= this.#everySignal();
+    this.#equipment ??= this.#signalsOf(this.#files);
     return await this.#equipment;
   }
 
-  async #everySignal(): Promise<readonly string[]> {
+  async #signalsOf(files: readonly FolderFile[]): Promise<readonly string[]> {
     const ids = new Set<string>();
-    for (const file of this.#files) for (const id of await file.ask((source) => source.equipment())) ids.add(id);
+    for (const file of files) for (const id of await file.ask((source) => source.equipment())) ids.add(id);
     return [...ids].sort();
   }
 
@@ -216,8 +219,9 @@ class ArchiveFolder implements DataSource {
     await this.#pool.close();
   }
 
-  async #unknownSignal(equipId: string): Promise<SaclaError> {
-    const near = nearestNames(equipId, await this.equipment());
+  /** @param files - whose names are near: to hear those of thousands takes long */
+  async #unknownSignal(equipId: string, files: readonly FolderFile[]): Promise<SaclaError> {
+    const near = nearestNames(equipId, await this.#signalsOf(files.slice(0, MOST_ASKED)));
     return new SaclaError(
       "UNKNOWN_SIGNAL",
       `${this.name} have no signal ${equipId}; the nearest names are ${showList(near)}.`,
@@ -245,7 +249,7 @@ class ArchiveFolder implements DataSource {
 
   /**
    * What the archives that know it answer. @throws what the last one said when none does; with `equipId` the names near
-   * it are those of all.
+   * it are those of all that were asked.
    */
   async #ask<T>(
     files: readonly FolderFile[],
@@ -269,7 +273,7 @@ class ArchiveFolder implements DataSource {
     if (answers.length > 0) return answers;
     const isUnknown = failures.every(({ code }) => code === "UNKNOWN_SIGNAL");
     if (isUnknown && equipId !== undefined) {
-      throw await this.#unknownSignal(equipId);
+      throw await this.#unknownSignal(equipId, files);
     }
     // Some file knows the signal: what it says tells more than that another does not.
     throw (

@@ -1,4 +1,5 @@
 import ndarray, { type NdArray } from "ndarray";
+import { SaclaError } from "../../core/errors.ts";
 import { asFinite, asText, badArgument } from "../../core/guards.ts";
 import { any, finite, optional, resolveOptions } from "../../core/options.ts";
 import { defineReducer, type Reducer } from "../reducer.ts";
@@ -166,8 +167,11 @@ export function calibrationShots(column: EnergyColumn, options: CalibrationShots
   }
   if (found.length === 0) {
     const all = numbers.map((value) => value * (isKev ? 1000 : 1));
-    const range = all.length === 0 ? "no number" : `${Math.min(...all)} to ${Math.max(...all)} eV`;
-    throw badArgument(`${column.equipId}, from ${fromEv} to ${toEv} eV`, range, "inside that range at some shots");
+    const range = `from ${fromEv} to ${toEv} eV`;
+    const has = all.length === 0 ? "no number at all" : `${Math.min(...all)} to ${Math.max(...all)} eV`;
+    throw new SaclaError("BAD_ARGUMENT", `No shot has ${column.equipId} ${range}: the run has ${has}.`, {
+      details: { name: "fromEv, toEv", value: `${fromEv}, ${toEv}`, allowed: has },
+    });
   }
   found.sort((a, b) => a.energyEv - b.energyEv);
   const groups: { tag: number; energyEv: number }[][] = [];

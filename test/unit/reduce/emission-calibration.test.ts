@@ -1,7 +1,7 @@
 import ndarray from "ndarray";
 import { expect, it } from "vitest";
 import { Random } from "../../../src/core/random.ts";
-import { calibrateEmission } from "../../../src/reduce/index.ts";
+import { calibrateEmission, calibrationShots } from "../../../src/reduce/index.ts";
 
 const [rows, columns, width, perRow] = [32, 128, 3, 120];
 
@@ -31,4 +31,18 @@ it("errors of the scale hold that lines moved as a whole from energy to energy",
   expect(errorPx(moved) / moved.lineScatterPx).toBeGreaterThan(0.5);
   expect(errorPx(moved) / moved.lineScatterPx).toBeLessThan(0.8);
   expect(moved.errorScale).toBe(1);
+});
+
+it("says what energies the run has, where none is in the range of the calibration", () => {
+  const column = {
+    equipId: "mono/energy",
+    unit: "eV",
+    tags: Uint32Array.of(1, 2),
+    values: Float64Array.of(7000, 7100),
+  };
+  const range = { fromEv: 8000, toEv: 8100 };
+  expect(() => calibrationShots(column, range)).toThrow(
+    "No shot has mono/energy from 8000 to 8100 eV: the run has 7000 to 7100 eV.",
+  );
+  expect(() => calibrationShots({ ...column, values: Float64Array.of(NaN, NaN) }, range)).toThrow("no number at all");
 });

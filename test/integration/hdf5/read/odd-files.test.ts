@@ -661,6 +661,17 @@ describe("a folder", () => {
     expect(await source.newestTag("bl_3/tc/bm_1_pd_charge")).toEqual([hightag, 105 + 100 * count]);
     await expect(source.newestTag("none")).rejects.toMatchObject({ code: "UNKNOWN_SIGNAL" });
     await source.close();
+    // A signal that one run lacks is looked for in its files alone.
+    const again = await openArchiveFolder(path);
+    const opened = vi.spyOn(H5File, "open");
+    const tags = Uint32Array.from(TAGS, (tag) => tag + 100);
+    await expect(again.column("bl_3/tc/bm_1_pd_charg", hightag, tags)).rejects.toMatchObject({
+      code: "UNKNOWN_SIGNAL",
+      details: { near: expect.arrayContaining(["bl_3/tc/bm_1_pd_charge"]) },
+    });
+    expect(opened).toHaveBeenCalledTimes(1);
+    opened.mockRestore();
+    await again.close();
   });
 
   itInFull("with more files than are held open reads all of them, and notices one that changes", async () => {
