@@ -132,22 +132,68 @@ function isPeak<T>(image: usize, dark: usize, i: i32, columns: i32, snr: f64): b
   if ((i32x4.bitmask(f32x4.ge(before, values)) & 0b1110) !== 0) return false;
   if ((i32x4.bitmask(f32x4.gt(after, values)) & 0b1110) !== 0) return false;
   if (f32x4.extract_lane(same, 1) >= value || f32x4.extract_lane(same, 3) > value) return false;
-  let number: f64 = 0;
-  let sum: f64 = 0;
-  let squares: f64 = 0;
-  for (let row = -2; row <= 2; row++) {
-    const next = row === -2 || row === 2 ? 1 : 4;
-    for (let column = -2; column <= 2; column += next) {
-      const below = <f64>pixelAt<T>(image, dark, i + row * columns + column) - <f64>value;
+  // The ring of 16 pixels around them, in order.
+  const up = i - 2 * columns;
+  const down = i + 2 * columns;
+  const second = ringPart(
+    pixelAt<T>(image, dark, up + 2),
+    f32x4.extract_lane(before, 0),
+    pixelAt<T>(image, dark, i - columns + 2),
+    f32x4.extract_lane(same, 0),
+  );
+  const third = ringPart(
+    pixelAt<T>(image, dark, i + 2),
+    f32x4.extract_lane(after, 0),
+    pixelAt<T>(image, dark, i + columns + 2),
+    pixelAt<T>(image, dark, down - 2),
+  );
+  const first = fourFrom<T>(image, dark, up - 2);
+  const fourth = fourFrom<T>(image, dark, down - 1);
+  let sums = f64x2.splat(0);
+  let number: f64 = 16;
+  if (areFinite(first) && areFinite(second) && areFinite(third) && areFinite(fourth))
+    sums = addBelow(addBelow(addBelow(addBelow(sums, first, value), second, value), third, value), fourth, value);
+  else {
+    number = 0;
+    for (let k = 0; k < 16; k++) {
+      const four = k < 4 ? first : k < 8 ? second : k < 12 ? third : fourth;
+      const below = <f64>laneOf(four, k & 3) - <f64>value;
       if (below - below !== 0) continue;
       number += 1;
-      sum += below;
-      squares += below * below;
+      sums = f64x2.add(sums, f64x2.replace_lane(f64x2.splat(below), 1, below * below));
     }
   }
   if (number < 8) return false;
-  const mean = sum / number;
-  return mean < 0 && -mean >= snr * sqrt<f64>(max<f64>(0, squares / number - mean * mean));
+  const mean = f64x2.extract_lane(sums, 0) / number;
+  const square = f64x2.extract_lane(sums, 1) / number;
+  return mean < 0 && -mean >= snr * sqrt<f64>(max<f64>(0, square - mean * mean));
+}
+
+function ringPart(a: f32, b: f32, c: f32, d: f32): v128 {
+  return f32x4.replace_lane(f32x4.replace_lane(f32x4.replace_lane(f32x4.splat(a), 1, b), 2, c), 3, d);
+}
+
+function areFinite(four: v128): bool {
+  return i32x4.all_true(f32x4.eq(f32x4.sub(four, four), f32x4.splat(0)));
+}
+
+function laneOf(four: v128, k: i32): f32 {
+  if (k === 0) return f32x4.extract_lane(four, 0);
+  if (k === 1) return f32x4.extract_lane(four, 1);
+  return k === 2 ? f32x4.extract_lane(four, 2) : f32x4.extract_lane(four, 3);
+}
+
+/** Adds how far four pixels are above a value, and its square, one after the other: both sums in one vector. */
+function addBelow(sums: v128, four: v128, value: f32): v128 {
+  const values = f64x2.splat(value);
+  const low = f64x2.sub(f64x2.promote_low_f32x4(four), values);
+  const high = f64x2.sub(f64x2.promote_low_f32x4(v128.shuffle<i64>(four, four, 1, 0)), values);
+  const lowSquares = f64x2.mul(low, low);
+  const highSquares = f64x2.mul(high, high);
+  sums = f64x2.add(sums, v128.shuffle<i64>(low, lowSquares, 0, 2));
+  sums = f64x2.add(sums, v128.shuffle<i64>(low, lowSquares, 1, 3));
+  sums = f64x2.add(sums, v128.shuffle<i64>(high, highSquares, 0, 2));
+  return f64x2.add(sums, v128.shuffle<i64>(high, highSquares, 1, 3));
 }
 
 /** How many peaks there are among f32 pixels from `least` on. */

@@ -187,18 +187,25 @@ export class LitCounts implements OwnAccumulator {
 
   accumulate({ address, images, stride, first, length }: PixelSlice): void {
     const limits = this.#limits.addressOf(first);
-    this.#kernel?.countsU16(address, images, stride, length, limits, this.#totals.address);
-    if (this.#snr === undefined) return;
+    const totals = this.#totals.address;
+    if (this.#snr === undefined) {
+      this.#kernel?.countsU16(address, images, stride, length, limits, totals);
+      return;
+    }
     const [rows, columns, dark] = [this.#rows, this.#columns, this.#dark.addressOf(0)];
     const peaks = new Float64Array(images);
-    // A few rows of all images: their part of the dark stays in the cache.
+    // A few rows of all images: they and their part of the dark stay in the cache.
     const step = Math.ceil(TILE / columns);
-    for (let row = 0; row < rows; row += step)
+    for (let row = 0; row < rows; row += step) {
+      const pixels = columns * Math.min(step, rows - row);
+      const from = 2 * row * columns;
+      this.#kernel?.countsU16(address + from, images, stride, pixels, limits + from, totals);
       for (let k = 0; k < images; k++) {
         const image = address + k * stride;
         const found = this.#kernel?.peaksU16(image, row, row + step, rows, columns, dark, limits, this.#snr);
         peaks[k] = (peaks[k] ?? 0) + (found ?? NaN);
       }
+    }
     this.#peaks.push(...peaks);
   }
 
