@@ -7,10 +7,17 @@ import { above8, pixelAt } from "./pixels.ts";
 /** As in src/reduce/engine/exact.ts. */
 const GRID: f64 = 1.5 * 4294967296.0;
 
+/** Whether a u16 pixel is above its limit. */
+function isAbove(image: usize, limits: usize, i: i32): bool {
+  const at = (<usize>i) << 1;
+  return load<u16>(image + at) > load<u16>(limits + at);
+}
+
 /** Makes a pixel a member when it is bright enough and free; gives the end of the members. */
 function takePixel<T>(
   image: usize,
   dark: usize,
+  lows: usize,
   i: i32,
   column: i32,
   low: f32,
@@ -19,8 +26,13 @@ function takePixel<T>(
   order: usize,
   end: i32,
 ): i32 {
-  const x = pixelAt<T>(image, dark, i);
-  if (!(x >= low && x < Infinity) || load<u8>(taken + i) !== 0) return end;
+  if (sizeof<T>() === 2 && lows !== 0) {
+    if (!isAbove(image, lows, i)) return end;
+  } else {
+    const x = pixelAt<T>(image, dark, i);
+    if (!(x >= low && x < Infinity)) return end;
+  }
+  if (load<u8>(taken + i) !== 0) return end;
   store<u8>(taken + i, 1);
   store<i32>(members + ((<usize>end) << 2), i);
   store<i32>(order + ((<usize>end) << 2), column);
@@ -31,6 +43,7 @@ function takePixel<T>(
 function growDroplet<T>(
   image: usize,
   dark: usize,
+  lows: usize,
   rows: i32,
   columns: i32,
   first: i32,
@@ -42,14 +55,14 @@ function growDroplet<T>(
   start: i32,
 ): i32 {
   const lastRow = (rows - 1) * columns;
-  let end = takePixel<T>(image, dark, first, firstColumn, low, taken, members, order, start);
+  let end = takePixel<T>(image, dark, lows, first, firstColumn, low, taken, members, order, start);
   for (let k = start; k < end; k++) {
     const i = load<i32>(members + ((<usize>k) << 2));
     const column = load<i32>(order + ((<usize>k) << 2));
-    if (i >= columns) end = takePixel<T>(image, dark, i - columns, column, low, taken, members, order, end);
-    if (column > 0) end = takePixel<T>(image, dark, i - 1, column - 1, low, taken, members, order, end);
-    if (column < columns - 1) end = takePixel<T>(image, dark, i + 1, column + 1, low, taken, members, order, end);
-    if (i < lastRow) end = takePixel<T>(image, dark, i + columns, column, low, taken, members, order, end);
+    if (i >= columns) end = takePixel<T>(image, dark, lows, i - columns, column, low, taken, members, order, end);
+    if (column > 0) end = takePixel<T>(image, dark, lows, i - 1, column - 1, low, taken, members, order, end);
+    if (column < columns - 1) end = takePixel<T>(image, dark, lows, i + 1, column + 1, low, taken, members, order, end);
+    if (i < lastRow) end = takePixel<T>(image, dark, lows, i + columns, column, low, taken, members, order, end);
   }
   return end;
 }
@@ -121,11 +134,20 @@ function addTo(at: usize, x: f64): void {
   store<f64>(at, load<f64>(at) + x);
 }
 
+/** Whether no pixel beside a u16 pixel is bright enough to be in its droplet: none of them is taken, or it would be too. */
+function isAlone(image: usize, lows: usize, rows: i32, columns: i32, i: i32, column: i32): bool {
+  if (column > 0 && isAbove(image, lows, i - 1)) return false;
+  if (column < columns - 1 && isAbove(image, lows, i + 1)) return false;
+  if (i >= columns && isAbove(image, lows, i - columns)) return false;
+  return i >= (rows - 1) * columns || !isAbove(image, lows, i + columns);
+}
+
 /** Those that begin at the pixels `from` to before `to`. */
 function findDroplets<T>(
   image: usize,
   dark: usize,
   limits: usize,
+  lows: usize,
   from: i32,
   to: i32,
   rows: i32,
@@ -157,7 +179,24 @@ function findDroplets<T>(
       const i = first + ctz<i32>(lanes);
       if (i >= to || load<u8>(taken + i) !== 0 || !(pixelAt<T>(image, dark, i) < Infinity)) continue;
       while (i >= row + columns) row += columns;
-      const end = growDroplet<T>(image, dark, rows, columns, i, i - row, low, taken, members, order, used);
+      if (sizeof<T>() === 2 && lows !== 0 && isAlone(image, lows, rows, columns, i, i - row)) {
+        // Most are such: the same as below, of one member.
+        const share = <f64>pixelAt<T>(image, dark, i) / adu;
+        const bin = spectrum + ((<usize>min<f64>(bins, floor<f64>(share * perPhoton + 0.5))) << 2);
+        store<u32>(bin, load<u32>(bin) + 1);
+        const found = floor<f64>(share + 0.5);
+        if (found === 1) {
+          singles++;
+          brightest += share + GRID - GRID;
+        }
+        if (found > 0) {
+          total += found;
+          droplets++;
+          gave<T>(entries, 0, i, <u32>(<u64>found));
+        }
+        continue;
+      }
+      const end = growDroplet<T>(image, dark, lows, rows, columns, i, i - row, low, taken, members, order, used);
       let charge: f64 = 0;
       let most: f64 = 0;
       for (let k = used; k < end; k++) {
@@ -241,6 +280,7 @@ export function dropletsF32(
     0,
     0,
     0,
+    0,
     rows * columns,
     rows,
     columns,
@@ -261,12 +301,14 @@ export function dropletsF32(
 
 /**
  * The same of u16 pixels less the dark, of droplets that begin at those above their limits among the pixels `from` to before
- * `to`; the photons of each pixel are added to its u32. Pixels stay `taken`.
+ * `to`; the photons of each pixel are added to its u32. Pixels stay `taken`. Above their `lows` pixels are from `low` on (0:
+ * there are no such numbers).
  */
 export function dropletsU16(
   image: usize,
   dark: usize,
   limits: usize,
+  lows: usize,
   from: i32,
   to: i32,
   rows: i32,
@@ -287,6 +329,7 @@ export function dropletsU16(
     image,
     dark,
     limits,
+    lows,
     from,
     to,
     rows,

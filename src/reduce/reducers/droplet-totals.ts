@@ -14,6 +14,7 @@ interface DropletKernel {
     image: number,
     dark: number,
     limits: number,
+    lows: number,
     from: number,
     to: number,
     rows: number,
@@ -55,6 +56,8 @@ export class DropletTotals implements OwnAccumulator {
   readonly #levels: DropletLevels;
   readonly #dark: KernelDark;
   readonly #limits: PixelLimits;
+  /** Above which a pixel can be in a droplet; undefined when some can in any case. */
+  readonly #lows: PixelLimits | undefined;
   #kernel: DropletKernel | undefined;
   /** Work memory of the kernel: see kernels/droplets.ts. */
   #work = { members: 0, left: 0, order: 0 };
@@ -73,25 +76,34 @@ export class DropletTotals implements OwnAccumulator {
     this.#frame = frame;
     this.#levels = levels;
     this.#dark = new KernelDark(dark);
-    this.#limits = new PixelLimits(levels.seed, dark, frame.rows * frame.columns);
+    const pixels = frame.rows * frame.columns;
+    this.#limits = new PixelLimits(levels.seed, dark, pixels);
+    this.#lows = haveLimits(levels.low, dark) ? new PixelLimits(levels.low, dark, pixels) : undefined;
   }
 
   /** Whether the numbers of images less such a dark are within its reach. */
-  static fits({ adu, seed }: DropletLevels, { rows, columns }: ImageSpec, dark: Float64Array | undefined): boolean {
+  static fits(
+    { adu, seed, low }: DropletLevels,
+    { rows, columns }: ImageSpec,
+    dark: Float64Array | undefined,
+  ): boolean {
     // No pixel has more than 16 bits and what makes one lit at 0: droplets have fewer than 2^30 photons.
-    return haveLimits(seed, dark) && (rows * columns * (0xffff + seed)) / adu < 2 ** 30;
+    const isLimited = haveLimits(low, dark) || haveLimits(seed, dark);
+    return isLimited && (rows * columns * (0xffff + seed)) / adu < 2 ** 30;
   }
 
   get allocations(): number[] {
     const pixels = this.#frame.rows * this.#frame.columns;
     const each = [GROUP, 4, 8, 4, 4].map((bytes) => bytes * pixels);
-    return [...this.#limits.allocations, this.#dark.bytes, ...each, 32 * GROUP, 4 * (SPECTRUM_BINS + 1)];
+    const limits = [...this.#limits.allocations, ...(this.#lows?.allocations ?? [])];
+    return [...limits, this.#dark.bytes, ...each, 32 * GROUP, 4 * (SPECTRUM_BINS + 1)];
   }
 
   allocate(kernel: ReduceKernel, arena: Arena): void {
     const pixels = this.#frame.rows * this.#frame.columns;
     this.#kernel = instantiateKernel(kernelBinary, arena.memory) as unknown as DropletKernel;
     this.#limits.allocate(kernel, arena);
+    this.#lows?.allocate(kernel, arena);
     this.#dark.allocate(arena);
     this.#taken = arena.uint8(GROUP * pixels, false);
     const [members, left, order] = [4, 8, 4].map((bytes) => arena.allocate(bytes * pixels, false));
@@ -125,6 +137,7 @@ export class DropletTotals implements OwnAccumulator {
       image,
       this.#dark.addressOf(0),
       this.#limits.addressOf(0),
+      this.#lows?.addressOf(0) ?? 0,
       from,
       to,
       rows,

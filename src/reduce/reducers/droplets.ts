@@ -136,7 +136,7 @@ export function droplets(options: DropletOptions): Reducer<Droplets> {
       singles[1] = (singles[1] ?? 0) + finder.brightest;
       shots.push(tag, total, number);
     },
-    result: ({ photons, spectrum, singles, shots }, frame) => {
+    result: ({ photons, spectrum, singles, shots }, frame, _dark, isLast) => {
       const { seed, low, noise, falsePerPixel } = thresholdsOf(frame);
       const perShot = shots.column(0);
       const pixels = frame.rows * frame.columns;
@@ -144,7 +144,7 @@ export function droplets(options: DropletOptions): Reducer<Droplets> {
       const dropletsPerShot = shots.column(1);
       const [number = 0, brightest = 0] = singles;
       return {
-        photons: ndarray(photons.slice(), [frame.rows, frame.columns]),
+        photons: ndarray(isLast === true ? photons : photons.slice(), [frame.rows, frame.columns]),
         spectrum: {
           from: 0,
           to: (SPECTRUM_BINS - 1) / BINS_PER_PHOTON,
