@@ -13,6 +13,7 @@ import {
   liveDetectorInfo,
   whileOpen,
 } from "./live-source.ts";
+import { Turns } from "./turns.ts";
 
 type Params = StreamParams<"live.shots">;
 
@@ -59,7 +60,7 @@ export async function* liveShots(
         };
       return;
     }
-    yield await readShot(parts, params, readers, follower, tag);
+    yield await readShot(parts, params, readers, follower, tag, options.signal);
   }
 }
 
@@ -69,13 +70,16 @@ async function readShot(
   readers: readonly FrameReader[],
   follower: Follower,
   tag: number,
+  signal: AbortSignal | undefined,
 ): Promise<LiveItem> {
   const { live } = parts;
   const { bl } = params;
   const { hightag } = follower;
   const frames: Frame[] = [];
   const missing: LiveItem["missing"] = [];
+  const turns = new Turns();
   for (const reader of readers) {
+    if (turns.isOver) await turns.next(signal);
     const { id } = reader.info;
     const state = live.imageState(bl, id, tag);
     if (state === "ready" && (await live.readFrame(bl, id, tag, reader.target()))) frames.push(reader.frame());

@@ -421,3 +421,28 @@ function sumOf(data: ArrayLike<number> | undefined): number {
   for (let i = 0; i < (data?.length ?? 0); i++) sum += data?.[i] ?? 0;
   return sum;
 }
+
+it("leaves turns to others between the images of a shot, where each takes its time", { timeout: 30_000 }, async () => {
+  const source = createSimulatedFacility();
+  const { live } = source;
+  if (live === undefined) throw new Error("the simulated facility is live");
+  let others = 0;
+  let isOver = false;
+  const count = (): void => {
+    others++;
+    if (!isOver) setImmediate(count);
+  };
+  const seen: number[] = [];
+  vi.spyOn(live, "readFrame").mockImplementation(() => {
+    seen.push(others);
+    for (const until = performance.now() + 15; performance.now() < until; );
+    return true;
+  });
+  await using facility = new Facility(endpointOf(source));
+  setImmediate(count);
+  for await (const shot of facility.live.shots({ bl: 3, detectors: ["MPCCD-8N0-3-002"], limit: 1 }))
+    expect(Object.keys(shot.images)).toHaveLength(8);
+  isOver = true;
+  expect(new Set(seen).size).toBe(8);
+  vi.restoreAllMocks();
+});
