@@ -13,34 +13,55 @@ function joined(low: v128, high: v128): v128 {
   return v128.shuffle<i64>(low, high, 0, 2);
 }
 
-/** Writes u16 pixels as f32, less the dark (f64; none when `dark` is 0). */
-export function differenceU16(pixels: usize, n: i32, dark: usize, out: usize): void {
+/**
+ * Writes u16 pixels of `count` images, `stride` apart, as f32 ones, `outStride` apart, less the dark (f64; none when `dark`
+ * is 0).
+ */
+export function differencesU16(
+  pixels: usize,
+  count: i32,
+  stride: usize,
+  n: i32,
+  dark: usize,
+  out: usize,
+  outStride: usize,
+): void {
   const whole = n & ~7;
   for (let i = 0; i < whole; i += 8) {
-    const x = v128.load(pixels + ((<usize>i) << 1));
-    const a = i32x4.extend_low_i16x8_u(x);
-    const b = i32x4.extend_high_i16x8_u(x);
-    const to = out + ((<usize>i) << 2);
+    let from = pixels + ((<usize>i) << 1);
+    let to = out + ((<usize>i) << 2);
     if (dark === 0) {
-      v128.store(to, f32x4.convert_i32x4_s(a));
-      v128.store(to, f32x4.convert_i32x4_s(b), 16);
+      for (let k = 0; k < count; k++, from += stride, to += outStride) {
+        const x = v128.load(from);
+        v128.store(to, f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_u(x)));
+        v128.store(to, f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_u(x)), 16);
+      }
       continue;
     }
-    const from = dark + ((<usize>i) << 3);
-    const a2 = v128.shuffle<i64>(a, a, 1, 0);
-    const b2 = v128.shuffle<i64>(b, b, 1, 0);
-    v128.store(to, joined(less(f64x2.convert_low_i32x4_s(a), from), less(f64x2.convert_low_i32x4_s(a2), from + 16)));
-    v128.store(
-      to,
-      joined(less(f64x2.convert_low_i32x4_s(b), from + 32), less(f64x2.convert_low_i32x4_s(b2), from + 48)),
-      16,
-    );
+    const level = dark + ((<usize>i) << 3);
+    const first = v128.load(level);
+    const second = v128.load(level, 16);
+    const third = v128.load(level, 32);
+    const fourth = v128.load(level, 48);
+    for (let k = 0; k < count; k++, from += stride, to += outStride) {
+      const x = v128.load(from);
+      const a = i32x4.extend_low_i16x8_u(x);
+      const b = i32x4.extend_high_i16x8_u(x);
+      v128.store(to, joined(lessLevel(a, first), lessLevel(v128.shuffle<i64>(a, a, 1, 0), second)));
+      v128.store(to, joined(lessLevel(b, third), lessLevel(v128.shuffle<i64>(b, b, 1, 0), fourth)), 16);
+    }
   }
-  for (let i = whole; i < n; i++) {
-    let x = <f64>load<u16>(pixels + ((<usize>i) << 1));
-    if (dark !== 0) x -= load<f64>(dark + ((<usize>i) << 3));
-    store<f32>(out + ((<usize>i) << 2), <f32>x);
-  }
+  for (let k = 0; k < count; k++)
+    for (let i = whole; i < n; i++) {
+      let x = <f64>load<u16>(pixels + <usize>k * stride + ((<usize>i) << 1));
+      if (dark !== 0) x -= load<f64>(dark + ((<usize>i) << 3));
+      store<f32>(out + <usize>k * outStride + ((<usize>i) << 2), <f32>x);
+    }
+}
+
+/** The first two of four whole numbers less two levels, as f32. */
+function lessLevel(x: v128, level: v128): v128 {
+  return f32x4.demote_f64x2_zero(f64x2.sub(f64x2.convert_low_i32x4_s(x), level));
 }
 
 /** Takes the dark off f32 pixels; `out` may be `pixels`. */

@@ -1,7 +1,7 @@
 import type { Pixels, PixelType } from "../../core/ndarray.ts";
 import type { ImageSpec, Shot } from "../../core/shots.ts";
 import { Arena, hasFunctions, instantiateKernel } from "../../core/wasm.ts";
-import { correctInto, letKernelWorkOn, type SensorCorrection, TILE } from "../images/in-place.ts";
+import { correctEach, correctInto, letKernelWorkOn, type SensorCorrection, TILE } from "../images/in-place.ts";
 import type { KernelWork, Layout, Reducer, State } from "../reducer.ts";
 import { GROUP, type PixelSlice, type ReduceKernel } from "./accumulator.ts";
 import { AccumulatorSet, type AccumulatorSpec } from "./accumulator-set.ts";
@@ -374,12 +374,19 @@ export class SensorKernel implements BatchStatistics {
     for (let from = 0; from < this.#pixels; from += TILE) {
       const length = Math.min(TILE, this.#pixels - from);
       const at = first * this.#pixels + from;
-      if (!inPlace)
-        for (let k = 0; k < images; k++) {
-          const part = data.subarray(at + k * this.#pixels, at + k * this.#pixels + length);
-          if (correct === undefined) this.#scratch.set(part, k * TILE);
-          else correctInto(correct, part, this.#pieceOf(k, length), from);
-        }
+      if (!inPlace) {
+        const parts = Array.from({ length: images }, (_, k) =>
+          data.subarray(at + k * this.#pixels, at + k * this.#pixels + length),
+        );
+        if (correct === undefined) for (const [k, part] of parts.entries()) this.#scratch.set(part, k * TILE);
+        else
+          correctEach(
+            correct,
+            parts,
+            parts.map((_, k) => this.#pieceOf(k, length)),
+            from,
+          );
+      }
       const address = inPlace ? data.byteOffset + size * at : this.#scratch.byteOffset;
       if (!show({ address, images, stride, first: from, length })) return false;
     }

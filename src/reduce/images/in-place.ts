@@ -10,7 +10,15 @@ export const TILE = 8192;
 
 /** The functions of kernels/images.ts, which work on an image where it lies; addresses in bytes. */
 interface ImageKernel {
-  differenceU16(pixels: number, n: number, dark: number, out: number): void;
+  differencesU16(
+    pixels: number,
+    count: number,
+    stride: number,
+    n: number,
+    dark: number,
+    out: number,
+    outStride: number,
+  ): void;
   differenceF32(pixels: number, n: number, dark: number, out: number): void;
   multiplyF32(pixels: number, n: number, factor: number, factors: number): void;
   betweenF32(pixels: number, n: number, low: number, high: number, replaced: number): void;
@@ -41,9 +49,20 @@ export interface SensorCorrection {
 }
 
 /** Writes consecutive pixels, corrected, into `out`; `first` is the number of the first of them in their image. */
-export function correctInto({ level, steps }: SensorCorrection, pixels: Pixels, out: Float32Array, first = 0): void {
-  takeDifference(pixels, level, out, first);
-  for (const step of steps) step(out, first);
+export function correctInto(correction: SensorCorrection, pixels: Pixels, out: Float32Array, first = 0): void {
+  correctEach(correction, [pixels], [out], first);
+}
+
+/** The same of the same pixels of several images: what is taken off each is loaded once for all. */
+export function correctEach(
+  { level, steps }: SensorCorrection,
+  images: readonly Pixels[],
+  outs: readonly Float32Array[],
+  first = 0,
+): void {
+  if (!takeDifferences(images, level, outs, first))
+    for (const [k, out] of outs.entries()) takeDifference(images[k] ?? out, level, out, first);
+  for (const out of outs) for (const step of steps) step(out, first);
 }
 
 /**
@@ -127,15 +146,35 @@ export function takeDifference(
     if (level !== 0) kernel.differenceF32(image.byteOffset, image.length, level, image.byteOffset);
     return;
   }
-  if (pixels.buffer === tile.buffer) {
-    kernel.differenceU16(pixels.byteOffset, pixels.length, level, image.byteOffset);
-    return;
-  }
   for (let at = 0; at < pixels.length; at += TILE) {
     const part = pixels.subarray(at, at + TILE);
     tile.set(part);
-    kernel.differenceU16(tile.byteOffset, part.length, level === 0 ? 0 : level + 8 * at, image.byteOffset + 4 * at);
+    const dark = level === 0 ? 0 : level + 8 * at;
+    kernel.differencesU16(tile.byteOffset, 1, 0, part.length, dark, image.byteOffset + 4 * at, 0);
   }
+}
+
+/** {@link takeDifference} of images that lie in the memory of the kernel, equally far apart; false when they do not. */
+function takeDifferences(
+  images: readonly Pixels[],
+  dark: Float64Array | undefined,
+  outs: readonly Float32Array[],
+  first: number,
+): boolean {
+  const [from, to] = [images[0], outs[0]];
+  if (!(from instanceof Uint16Array) || to === undefined || from.buffer !== to.buffer) return false;
+  const place = places.get(to);
+  const address = dark === undefined ? 0 : mapBeside(place, dark);
+  if (place === undefined || (dark !== undefined && address === 0)) return false;
+  const stride = (images[1] ?? from).byteOffset - from.byteOffset;
+  const outStride = (outs[1] ?? to).byteOffset - to.byteOffset;
+  for (const [k, out] of outs.entries())
+    if (images[k]?.byteOffset !== from.byteOffset + k * stride || out.byteOffset !== to.byteOffset + k * outStride)
+      return false;
+  const level = address === 0 ? 0 : address + 8 * first;
+  const { kernel } = place;
+  kernel.differencesU16(from.byteOffset, outs.length, stride, to.length, level, to.byteOffset, outStride);
+  return true;
 }
 
 /**
