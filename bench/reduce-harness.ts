@@ -1,9 +1,10 @@
 /** Alternating runs of several programs over the same data: what bench/reduce.ts and bench/archive.ts share. */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, loadavg, tmpdir, totalmem } from "node:os";
 import { delimiter, join } from "node:path";
 import { createInterface, type Interface } from "node:readline";
+import { transform } from "esbuild";
 import { noPeer, row } from "./rows.ts";
 
 /** One program that can do a piece of work and say how long it took. */
@@ -199,4 +200,15 @@ export async function inTemporaryFolder(work: (folder: string) => Promise<void>)
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/**
+ * A program of this folder as a user's: JavaScript, with no compiler in the process, beside the package so that its name
+ * is known. To be removed in the end.
+ */
+export async function besidePackage(name: string): Promise<URL> {
+  const program = new URL(`../dist/${name}.mjs`, import.meta.url);
+  const source = readFileSync(new URL(`${name}.ts`, import.meta.url), "utf8");
+  writeFileSync(program, (await transform(source, { loader: "ts", target: "node20" })).code);
+  return program;
 }

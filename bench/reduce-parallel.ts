@@ -2,16 +2,18 @@
  * One thread against one worker, two, and as many as pay, through the public API: an octal archive to mean, variance and
  * histogram, as it is stored (limited by the memory) and with a correction that computes (limited by the core).
  *
- * Over the built package, because a thread that compiles TypeScript needs seconds to start:
+ * Over the built package, and the part as JavaScript: a thread that compiles TypeScript needs a second more to start.
  * npm run bench:reduce-parallel -- [repetitions] [shots]
  */
 import { execFileSync } from "node:child_process";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { connect } from "sacla";
 import { type Reduced, reduceInParallel, resultsOf } from "sacla/reduce";
 import {
   agree,
   alternate,
+  besidePackage,
   type Contestant,
   columnsOf,
   type Finished,
@@ -23,12 +25,14 @@ import {
   table,
   timed,
 } from "./reduce-harness.ts";
-import { accumulatePart, type PartData, type reducers, run } from "./reduce-part.ts";
+import type { PartData, reducers } from "./reduce-part.ts";
 
 const repetitions = Number(process.argv[2] ?? 5);
 const shotCount = Number(process.argv[3] ?? 200);
 const detectors = Array.from({ length: 8 }, (_, k) => `MPCCD-8B0-2-010-${k + 1}`);
-const module = new URL("./reduce-part.ts", import.meta.url);
+const module = await besidePackage("reduce-part");
+
+const { accumulatePart, run }: typeof import("./reduce-part.ts") = await import(module.href);
 
 class Sacla implements Contestant {
   readonly name = "sacla";
@@ -120,3 +124,4 @@ await inTemporaryFolder(async (folder) => {
     if (!same) process.exitCode = 1;
   }
 });
+rmSync(module);

@@ -1,6 +1,6 @@
 /**
  * The job of bench/whole-job.ts as a program of its own: dark, corrected mean, histogram and picture of a run.
- * FILE DARKS WORKERS, 0 workers for this thread alone; prints {cpuMs, rss, check}.
+ * FILE DARKS WORKERS, 0 workers for this thread alone, -1 for as many as pay; prints {cpuMs, rss, check}.
  */
 import { isMainThread } from "node:worker_threads";
 import { connect } from "sacla";
@@ -45,7 +45,7 @@ async function job(url: string, darks: number, workers: number): Promise<number[
       ? resultsOf(await accumulatePart({ tags, data, progress: () => {} }))
       : await reduceInParallel<{ reducers: typeof reducers; accumulatePart: typeof accumulatePart }>(
           new URL(import.meta.url),
-          { tags, data, workers },
+          { tags, data, ...(workers < 0 ? {} : { workers }) },
         );
   const infos = await Promise.all(detectors.map((id) => opened.detectorInfo(id)));
   const picture = new Assembler(infos, { view: "source" }).assemble(average);

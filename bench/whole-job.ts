@@ -5,12 +5,12 @@
  * npm run bench:whole-job -- [repetitions] [shots] [gzip]
  */
 import { execFileSync } from "node:child_process";
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { transform } from "esbuild";
 import {
   alternate,
+  besidePackage,
   type Contestant,
   columnsOf,
   type Finished,
@@ -58,10 +58,7 @@ await inTemporaryFolder(async (folder) => {
   const path = join(folder, "octal.h5");
   execFileSync(python, [archive ?? "", "make", path, String(shots), "uint16", ...storage], { stdio: "inherit" });
   execFileSync(python, [peer ?? "", "place", path], { stdio: "inherit" });
-  // As a user's program: no compiler in the process, beside the package so that its name is known.
-  const program = fileURLToPath(new URL("../dist/whole-job-part.mjs", import.meta.url));
-  const source = readFileSync(new URL("whole-job-part.ts", import.meta.url), "utf8");
-  writeFileSync(program, (await transform(source, { loader: "ts", target: "node20" })).code);
+  const program = fileURLToPath(await besidePackage("whole-job-part"));
   const sacla = new Started("sacla", [process.execPath, program]);
   const theirs = new Started("h5py", [python, peer ?? "", "run"]);
   const work = (workers: number): string => `${path} ${darks} ${workers}`;
@@ -71,6 +68,7 @@ await inTemporaryFolder(async (folder) => {
       { label: "sacla", contestant: sacla, work: work(0) },
       { label: "h5py + numpy + EXtra-geom", contestant: theirs, work: work(1) },
       { label: "sacla, 2 workers", contestant: sacla, work: work(2) },
+      { label: "sacla, as many as pay", contestant: sacla, work: work(-1) },
       { label: "h5py + numpy + EXtra-geom, 2 processes", contestant: theirs, work: work(2) },
     ],
     repetitions,
@@ -82,14 +80,15 @@ await inTemporaryFolder(async (folder) => {
   console.log(
     `${machine()}; medians of ${repetitions} alternating processes; load before ${before}, after ${load()}\n`,
   );
-  const memory = [sacla.rss.get(work(0)), theirs.rss.get(work(1)), sacla.rss.get(work(2)), theirs.rss.get(work(2))];
+  const rssOf = (contestant: Started, ...workers: number[]) => workers.map((n) => contestant.rss.get(work(n)));
+  const memory = [...rssOf(sacla, 0), ...rssOf(theirs, 1), ...rssOf(sacla, 2, -1), ...rssOf(theirs, 2)];
   const lines = [...timings].map(([label, timing], k) => [
     label,
     ...columnsOf(timing),
     ((memory[k] ?? NaN) / 1e6).toFixed(0),
   ]);
   console.log(`${table(["job", "ms", "min–max", "CPU ms", "MB"], lines)}\n`);
-  const [own, other, two] = [...timings.values()];
+  const [own, other, two, byDefault] = [...timings.values()];
   const peerName = "h5py + numpy + EXtra-geom";
   const ofTime = (value: number | undefined) => (value ?? NaN) / 1000;
   row({
@@ -114,6 +113,13 @@ await inTemporaryFolder(async (folder) => {
     reference: { name: "two workers", value: ofTime(two?.median) },
     goal: 1.6,
     atLeast: true,
+  });
+  row({
+    what: "whole job: as many threads as pay",
+    unit: "s",
+    sacla: ofTime(byDefault?.median),
+    reference: { name: "one thread", value: ofTime(own?.median) },
+    goal: 1,
   });
   // Pixels of the picture at the edges of sensors are rounded in another way.
   const isSame = [...timings.values()].every(({ check }) =>

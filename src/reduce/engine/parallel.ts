@@ -9,6 +9,7 @@ import { fromWireError } from "../../transport/codec.ts";
 import { besideModule, startThread } from "../../transport/threads.ts";
 import { type Reduced, resultsOf } from "../reduce.ts";
 import type { Reducer } from "../reducer.ts";
+import { beginningMs, HelpRule } from "./help-rule.ts";
 import type { Part, PartAnswer, PartModule } from "./part.ts";
 import { type Checkpoint, PartialResult } from "./partial-result.ts";
 
@@ -110,7 +111,7 @@ class ParallelJob<R extends Record<string, Reducer<unknown>>> {
     // Of its own: others may be reading the list that was given.
     const tags = this.#options.tags.slice();
     const cut = new TagCut(tags);
-    const rule = new HelpRule(tags.length, helpers);
+    const rule = new HelpRule(tags.length, helpers, beginningMs(this.#module));
     let help: Promise<void> | undefined;
     const own = new Promise<void>((resolve, reject) => {
       const look = (done: number): void => {
@@ -170,56 +171,6 @@ class ParallelJob<R extends Record<string, Reducer<unknown>>> {
 }
 
 const MOST_DEFAULT_THREADS = 4;
-/** Shots after which this thread looks for the first time whether help pays; then after twice as many, and so on. */
-const FIRST_LOOK = 4;
-/**
- * What a thread takes to its first shot beyond what this one took, in milliseconds: start, modules, the HDF5 library,
- * while both touch new memory. Measured 460 and 630 for octals, of the package on 2 cores.
- */
-const THREAD_MS = 500;
-/** How much longer a shot takes beside others, which share the memory: measured 1.1 to 1.3 for octals as stored. */
-const CROWDED = 1.25;
-/** Part of the time of this thread alone that must be saved: the estimates are no better. */
-const WORTH = 0.2;
-
-/** @internal Whether others shall help with so many shots, of which the first are done here. */
-export class HelpRule {
-  readonly #shots: number;
-  readonly #helpers: number;
-  readonly #began = performance.now();
-  /** When the first shots that were told were done, and how many they were. */
-  #first: { readonly at: number; readonly shots: number } | undefined;
-  #next = FIRST_LOOK;
-
-  /** @param helpers - threads beside this one */
-  constructor(shots: number, helpers: number) {
-    this.#shots = shots;
-    this.#helpers = helpers;
-  }
-
-  /**
-   * To be told after each shot how many are done.
-   * @returns how many shots this thread shall do in all when others shall help with the rest, else undefined
-   */
-  look(done: number): number | undefined {
-    const now = performance.now();
-    this.#first ??= { at: now, shots: done };
-    const { at, shots } = this.#first;
-    if (this.#helpers === 0 || done < this.#next || done <= shots) return undefined;
-    this.#next = 2 * done;
-    // The first shot pays for what is done once in each part.
-    const msOfPart = at - this.#began;
-    const msPerShot = (now - at) / (done - shots);
-    const left = this.#shots - done;
-    const crowded = CROWDED * msPerShot;
-    // All end together: crowded × mine = THREAD_MS + msOfPart + crowded × (left − mine) / helpers.
-    const mine = Math.ceil((left + (this.#helpers * (THREAD_MS + msOfPart)) / crowded) / (this.#helpers + 1));
-    // The merge takes about as long as the beginning of a part, in which the same memory is touched.
-    const together = crowded * mine + msOfPart;
-    return together < (1 - WORTH) * msPerShot * left ? done + mine : undefined;
-  }
-}
-
 function piecesOf(tags: TagList, parts: number): readonly TagList[] {
   return tags.split(parts).filter((piece) => piece.length > 0);
 }
