@@ -101,7 +101,8 @@ function project(
         xMissing[c] = (xMissing[c] ?? 0) + images;
         continue;
       }
-      const [value, dim] = [quantize(x), quantize(level)];
+      const value = quantize(x);
+      const dim = quantize(level);
       sum += value;
       below += dim;
       values[c] = (values[c] ?? 0) + value;

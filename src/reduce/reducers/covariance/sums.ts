@@ -133,7 +133,8 @@ export function addImage(
   for (let i = 0; i < sum.length; i++) {
     const x = quantize((pixels[i] ?? NaN) - (dark === undefined ? 0 : levelOf(dark[i] ?? NaN)));
     const xx = x * x;
-    const [squareHigh, productHigh] = [quantizeHigh(xx), quantizeHigh(x * b)];
+    const squareHigh = quantizeHigh(xx);
+    const productHigh = quantizeHigh(x * b);
     sum[i] = (sum[i] ?? 0) + x;
     state.squareUpper[i] = (state.squareUpper[i] ?? 0) + squareHigh;
     state.squareLower[i] = (state.squareLower[i] ?? 0) + quantize(xx - squareHigh);
