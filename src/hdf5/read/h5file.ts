@@ -360,6 +360,7 @@ export class H5File {
     const at = this.#reserve(path, out.length * meta.size);
     const slab = [count.map(BigInt), offset.map(BigInt), count.map(() => 1n)] as const;
     this.#call(path, (h5) => h5.get_dataset_data(this.#id, path, ...slab, BigInt(at)));
+    this.fileBytes.checkUnchanged();
     setPixels(out, numbersAt(type, this.#memory, at, out.length));
   }
 

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { connect } from "../../../../src/connect.ts";
@@ -395,6 +395,16 @@ with h5py.File("${path}.part", "w") as f:
         });
     },
   );
+});
+
+it("a file of others that was changed since it was opened is noticed at the next image", async () => {
+  const path = await cxi([2, 2, 3]);
+  const source = await openArchive(path);
+  const out = new Float32Array(6);
+  expect(await source.readFrame(3, 1, "cxi", 1, out)).toBe(true);
+  utimesSync(path, new Date(), new Date(Date.now() + 1000));
+  expect(() => source.readFrame(3, 1, "cxi", 2, out)).toThrow(expect.objectContaining({ code: "FILE_CHANGED" }));
+  await source.close();
 });
 
 describe("folders of files without tags", () => {
