@@ -12,6 +12,8 @@ const LOOKS = [4, 16] as const;
 const THREAD_MS = 500;
 /** The same for the compiler of a module that is TypeScript: 440 on a quiet computer, twice that beside this thread. */
 const COMPILER_MS = 900;
+/** It takes at least so many times as long as the first shot here: on a slow computer both are slow. */
+const BEGINNINGS = 3;
 /** How much longer a shot takes beside others, which share the memory: measured 1.1 to 1.3 for octals as stored. */
 const CROWDED = 1.25;
 /** Part of the time of this thread alone that must be saved: the estimates are no better. */
@@ -59,10 +61,11 @@ export class HelpRule {
     const msPerShot = (now - this.#half.at) / (done - this.#half.shots);
     this.#next = Math.max(LOOKS[1], 2 * done);
     this.#half = 2 * done >= this.#next ? { at: now, shots: done } : undefined;
+    const threadMs = Math.max(this.#threadMs, BEGINNINGS * msOfPart);
     const left = this.#shots - done;
     const crowded = CROWDED * msPerShot;
     // All end together: crowded × mine = threadMs + msOfPart + crowded × (left − mine) / helpers.
-    const mine = Math.ceil((left + (this.#helpers * (this.#threadMs + msOfPart)) / crowded) / (this.#helpers + 1));
+    const mine = Math.ceil((left + (this.#helpers * (threadMs + msOfPart)) / crowded) / (this.#helpers + 1));
     // The merge takes about as long as the beginning of a part, in which the same memory is touched.
     const together = crowded * mine + msOfPart;
     return together < (1 - WORTH) * msPerShot * left ? done + mine : undefined;

@@ -56,6 +56,7 @@ describe("threads by default", () => {
   it("are not asked for when they take longer to begin", () => {
     expect(asked(100, 40)).not.toEqual([]);
     expect(asked(100, 40, 1, 100, 3000)).toEqual([]);
+    expect(asked(100, 40, 1, 1000)).toEqual([]);
     expect(beginningMs(new URL("file:///part.ts"))).toBeGreaterThan(threadMs);
   });
 
