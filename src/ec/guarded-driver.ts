@@ -7,6 +7,7 @@ const refusals = [
   "LIMIT",
   "INTERLOCK",
   "DEVICE_BUSY",
+  "LEASE_HELD",
   "UNKNOWN_DEVICE",
   "UNKNOWN_DETECTOR",
   "UNKNOWN_BEAMLINE",

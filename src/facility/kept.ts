@@ -1,7 +1,7 @@
-import { openSync, readFileSync, statSync, writeSync } from "node:fs";
+import { existsSync, openSync, readFileSync, statSync, writeSync } from "node:fs";
 import { hostname } from "node:os";
 import { dirname } from "node:path";
-import { toSaclaError } from "../core/errors.ts";
+import { SaclaError, toSaclaError } from "../core/errors.ts";
 import { isRecord } from "../core/guards.ts";
 import type { ControlDriver } from "../ec/index.ts";
 import { makeFolder, processStart, replaceFile } from "../files/index.ts";
@@ -50,12 +50,16 @@ export function keptFacility(
   clock.begin();
   // What is asked first must know all that was done.
   if (isShared) clock.now();
-  const control = withCommandLog(facility.control, clock, {
+  const logged = withCommandLog(facility.control, clock, {
     begin: () => kept.begin(rests),
     add: (command) => kept.add(command),
     close: () => kept.leave(),
   });
-  return { facility, control };
+  const leased = async (bl: number): Promise<void> => {
+    kept.refuseSecondLease(bl);
+    await logged.leased?.(bl);
+  };
+  return { facility, control: { ...logged, leased } };
 }
 
 /** Where devices stand when all commands of a file are done. */
@@ -114,6 +118,25 @@ class Kept {
       replaceFile(this.#path, `${JSON.stringify({ began: this.#began, rests } satisfies Head)}\n`, 0o600);
       this.#open();
     });
+  }
+
+  /** Each process has leases of its own, but the beamline has one holder. @throws LEASE_HELD */
+  refuseSecondLease(bl: number): void {
+    const lines = this.#try(() => (existsSync(this.#path) ? readLines(this.#path) : [])) ?? [];
+    const own = processOf(this.#by);
+    const leases = (lines as (Line | Head)[]).filter(
+      (line): line is Line =>
+        "by" in line &&
+        processOf(line.by) !== own &&
+        ("left" in line || (line.name === "leased" && line.values[0] === bl)),
+    );
+    const [holder] = thoseThere(leases, Date.now());
+    if (holder === undefined) return;
+    throw new SaclaError(
+      "LEASE_HELD",
+      `Beamline ${bl} of the simulated facility is controlled by another command, process ${processOf(holder)}.`,
+      { details: { bl, process: processOf(holder) } },
+    );
   }
 
   add(command: TimedCommand): void {
@@ -177,14 +200,24 @@ function goesOn(lines: readonly Line[], usedMs: number): boolean {
   return (hasRuns && Date.now() - usedMs < 1000 * RUNS_KEPT_SECONDS) || someAreThere(lines, usedMs);
 }
 
-/** Whether a facility that gave commands is open: its process runs, or has just written on another computer. */
+/** Whether a facility that gave commands is open. */
 function someAreThere(lines: readonly Line[], usedMs: number): boolean {
+  return thoseThere(lines, usedMs).length > 0;
+}
+
+/** Host and number of the process of a facility. */
+function processOf(by: string): string {
+  return by.split(":").slice(0, 2).join(":");
+}
+
+/** Facilities that gave commands and are open: their process runs, or has just written on another computer. */
+function thoseThere(lines: readonly Line[], usedMs: number): string[] {
   const there = new Set<string>();
   for (const line of lines) {
     if ("left" in line) there.delete(line.by);
     else there.add(line.by);
   }
-  return [...there].some((by) => {
+  return [...there].filter((by) => {
     const [host, pid] = by.split(":");
     return host === hostname() ? processStart(Number(pid)) !== null : Date.now() - usedMs < 1000 * ELSEWHERE_SECONDS;
   });

@@ -1,11 +1,15 @@
 import { appendFileSync, existsSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { sleep } from "../../../src/core/async.ts";
-import type { ControlDriver } from "../../../src/ec/index.ts";
+import { type ControlDriver, withControl } from "../../../src/ec/index.ts";
 import { keptFacility } from "../../../src/facility/kept.ts";
+import { endpointOf } from "../../../src/source/source-endpoint.ts";
+import { inProcess } from "../../../src/transport/index.ts";
 import { cli } from "../../support/fake-io.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
+import { tinySource } from "../../support/tiny-source.ts";
 
 const axis = "bl3_st2_pm040";
 const options = { speed: 50 };
@@ -71,6 +75,24 @@ describe("a simulated facility that is kept", () => {
     const { live, truth } = watcher.facility;
     expect(live.runOf(3, live.nowTag())).toBe(-1);
     expect(truth.shot(3, 202501, live.nowTag()).hasXrays).toBe(false);
+  });
+
+  it("gives one lease of a beamline, though each process has leases of its own", async () => {
+    const path = join(temporaryFolder(), "sim.jsonl");
+    const holder = keptFacility(options, path, expect.unreachable);
+    await holder.control.leased?.(3);
+    // As another process that runs: the one that started this one.
+    const [own, other] = [process.pid, process.ppid].map((pid) => `${hostname()}:${pid}`);
+    const lines = readFileSync(path, "utf8").replaceAll(`${own}:`, `${other}:`);
+    writeFileSync(path, lines);
+    const second = keptFacility(options, path, expect.unreachable);
+    const endpoint = inProcess(withControl(endpointOf(tinySource()), second.control));
+    const take = (bl: number) => endpoint.call("lease.take", { bl, name: "me", reason: "test", ttlMs: 10_000 });
+    await expect(take(3)).rejects.toMatchObject({ code: "LEASE_HELD", details: { process: other } });
+    await take(1);
+    const { by } = JSON.parse(lines.split("\n")[1] ?? "") as { readonly by: string };
+    appendFileSync(path, `${JSON.stringify({ left: true, by })}\n`);
+    await take(3);
   });
 
   it("begins anew with its devices where they were left, also by a process that was killed", async () => {
