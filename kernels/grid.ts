@@ -12,3 +12,8 @@ export function rounded(x: v128, at: f64): v128 {
 export function onGrid(x: v128): v128 {
   return rounded(x, GRID);
 }
+
+/** `x` rounded to the grid. */
+export function onGrid1(x: f64): f64 {
+  return x + GRID - GRID;
+}

@@ -1,5 +1,8 @@
 // AssemblyScript with v128: pixels of images of either type, for the kernels that look at single ones.
 
+/** Turns unsigned 16-bit into signed by taking off 2^15, for the instructions that only know signed numbers. */
+export const SIGN: i16 = -32768;
+
 /** Pixel `i` of an f32 image, or of a u16 one less the dark (f64; none when `dark` is 0) as f32. */
 export function pixelAt<T>(image: usize, dark: usize, i: i32): f32 {
   if (sizeof<T>() === 4) return load<f32>(image + ((<usize>i) << 2));
