@@ -11,7 +11,7 @@ import { join } from "node:path";
 import type { CallParams } from "../src/transport/methods.ts";
 import { PACKED_TYPE } from "../src/transport/packed.ts";
 import { buildPage, openBrowser, openPage, view } from "../test/support/page.ts";
-import { childrenOf } from "../test/support/processes.ts";
+import { pageProcesses } from "../test/support/processes.ts";
 import { row } from "./rows.ts";
 
 /** An octal of the simulated facility. */
@@ -101,14 +101,8 @@ async function measure(what: string, others: number): Promise<void> {
 /** Processor time of each kind of process so far. */
 function processorMs(): Record<string, number> {
   const found: Record<string, number> = {};
-  const waiting = [process.pid];
-  for (let pid = waiting.pop(); pid !== undefined; pid = waiting.pop()) {
+  for (const { pid, kind } of pageProcesses()) {
     try {
-      waiting.push(...childrenOf(pid, ""));
-      const command = readFileSync(`/proc/${pid}/cmdline`, "utf8");
-      const [, kind = command.includes("reading-process") ? "reading" : command.includes("view") ? "server" : ""] =
-        /--type=([\w-]+)/.exec(command) ?? [];
-      if (kind === "") continue;
       const stat = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
       // Linux counts in hundredths of a second.
       found[kind] = (found[kind] ?? 0) + 10 * (Number(stat[11]) + Number(stat[12]));

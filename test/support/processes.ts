@@ -18,3 +18,21 @@ export function isAlive(pid: number): boolean {
     return false;
   }
 }
+
+/** Processes that this one has begun, by kind: Chromium's as it names them, `server` and `reading` of `sacla view`. */
+export function pageProcesses(): { readonly pid: number; readonly kind: string }[] {
+  const found: { pid: number; kind: string }[] = [];
+  const waiting = [process.pid];
+  for (let pid = waiting.pop(); pid !== undefined; pid = waiting.pop()) {
+    try {
+      waiting.push(...childrenOf(pid, ""));
+      const command = readFileSync(`/proc/${pid}/cmdline`, "utf8");
+      const own = command.includes("reading-process") ? "reading" : command.includes("view") ? "server" : "";
+      const kind = /--type=([\w-]+)/.exec(command)?.[1] ?? own;
+      if (kind !== "") found.push({ pid, kind });
+    } catch {
+      // It has ended.
+    }
+  }
+  return found;
+}
