@@ -10,7 +10,10 @@ import type { CDPSession, Page } from "playwright-core";
 import { buildPage, openBrowser, openPage, view } from "../test/support/page.ts";
 import { pageProcesses } from "../test/support/processes.ts";
 
-/** In MB, but pictures drawn so far and nodes of the document. `heap`: of JavaScript after a collection. */
+/**
+ * In MB, but pictures drawn so far and nodes of the document. `heap`: of JavaScript after a collection. `renderer` holds
+ * also what the inspector, by which Playwright drives the page, keeps of each answer: hundreds of MB, and more each minute.
+ */
 interface Minute extends Readonly<Record<string, number>> {
   readonly minute: number;
   readonly drawn: number;
