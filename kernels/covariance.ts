@@ -78,15 +78,7 @@ function covaryPair(
     frame += stride;
     numbers += 40;
   }
-  v128.store(sums, f64x2.add(v128.load(sums), sum));
-  addParts(sums + step, step, squares, COARSE, GRID);
-  addParts(sums + 3 * step, step, products, COARSE, GRID);
-  const rest = sums + 5 * step;
-  v128.store(rest, f64x2.add(v128.load(rest), onGrid(rests)));
-  addParts(sums + 6 * step, step, left, THREE, THREE_REST);
-  addParts(sums + 8 * step, step, right, THREE, THREE_REST);
-  addParts(sums + 10 * step, step, fourHigh, FOUR, FOUR_REST);
-  addParts(sums + 10 * step, step, fourLow, FOUR, FOUR_REST);
+  addSums(sums, step, 1, sum, squares, products, onGrid(rests), left, right, fourHigh, fourLow);
 }
 
 /** Four i32 numbers, the first or last two of them as f64. */
@@ -107,7 +99,7 @@ function addTwo(at: usize, x: v128): void {
   v128.store(at, f64x2.add(v128.load(at), x));
 }
 
-/** Adds exact sums of two pixels, with the upper parts (`isDeep`) or to the lower ones alone. */
+/** Adds sums of two pixels, with the upper parts (`isDeep`) or, exact ones, to the lower parts alone. */
 function addSums(
   sums: usize,
   step: usize,

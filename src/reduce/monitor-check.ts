@@ -91,15 +91,12 @@ export function monitorCheck(
   );
   const curvature = (bent.values[2] ?? NaN) / variance;
   const curvatureError = Math.sqrt(bent.covariance(2, 2)) / variance;
-  const clipped = { signal: clippedIn(values), monitor: clippedIn(pairs.map(([, by]) => by)) };
+  const monitors = pairs.map(([, by]) => by);
+  const clipped = { signal: clippedIn(values), monitor: clippedIn(monitors) };
   const text = [
     inWords({ pedestal, pedestalError, curvature, curvatureError }, mean),
     ...clippedWords("signal", values, clipped.signal),
-    ...clippedWords(
-      "monitor",
-      pairs.map(([, by]) => by),
-      clipped.monitor,
-    ),
+    ...clippedWords("monitor", monitors, clipped.monitor),
   ].join("; ");
   return {
     intercept,

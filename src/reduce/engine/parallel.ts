@@ -171,6 +171,7 @@ class ParallelJob<R extends Record<string, Reducer<unknown>>> {
 }
 
 const MOST_DEFAULT_THREADS = 4;
+
 function piecesOf(tags: TagList, parts: number): readonly TagList[] {
   return tags.split(parts).filter((piece) => piece.length > 0);
 }
