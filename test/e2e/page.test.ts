@@ -364,6 +364,13 @@ describe("the page in Chromium", () => {
   });
 
   itInBrowser("takes the lease, moves, refuses a second person, and STOPs without the lease", async () => {
+    // So slow that it cannot arrive before it is stopped, however slow the computer.
+    {
+      await using facility = await connect(sim.address);
+      await using control = await facility.ec.control(3, { name: "Mirai", reason: "a slow stage" });
+      // Of its 45 mm there are 150 s to stop it in.
+      await control.axis("bl3_st2_pm040").setSpeed(300);
+    }
     const first = await openPage(browser, sim.address, "steer");
     const { page } = first;
     await page.getByLabel("your name").first().fill("Mirai");
