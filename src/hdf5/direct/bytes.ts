@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
 import { resolve } from "node:path";
+import { bytesOf } from "../../core/bytes.ts";
 import { isSaclaError, SaclaError, show } from "../../core/errors.ts";
 import { lookup3 } from "./checksum.ts";
 
@@ -41,6 +42,7 @@ export class Hdf5Bytes {
   readonly #base: number;
   readonly #windows: Window[] = [];
   #oldest = 0;
+  #last: Window = { start: 0, length: 0, bytes: Buffer.alloc(0) };
   #borrowed = Buffer.alloc(0);
   #open = true;
 
@@ -116,9 +118,10 @@ export class Hdf5Bytes {
   view(address: number, length: number): DataView {
     this.#expect(address, length);
     const at = this.#base + address;
-    const window =
-      this.#windows.find(({ start, length: have }) => at >= start && at + length <= start + have) ??
-      this.#load(at, length);
+    const holds = (window: Window): boolean => at >= window.start && at + length <= window.start + window.length;
+    // Mostly a table is asked for piece by piece.
+    const window = holds(this.#last) ? this.#last : (this.#windows.find(holds) ?? this.#load(at, length));
+    if (window.bytes.length === WINDOW) this.#last = window;
     return new DataView(window.bytes.buffer, window.bytes.byteOffset + at - window.start, length);
   }
 
@@ -156,7 +159,9 @@ export class Hdf5Bytes {
   bytes(address: number, length: number): Buffer {
     this.#expect(address, length);
     const bytes = Buffer.allocUnsafe(length);
-    this.#fill(bytes, this.#base + address);
+    // A small table lies beside others that were read; what is being written is read anew.
+    if (length <= PAGE && this.writer === "none") bytes.set(bytesOf(this.view(address, length)));
+    else this.#fill(bytes, this.#base + address);
     return bytes;
   }
 

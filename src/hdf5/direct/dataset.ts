@@ -73,23 +73,26 @@ export function datasetAt(file: Hdf5Bytes, address: number): DatasetHeader {
   let layout: Layout | undefined;
   let filters: Filter[] = [];
   let external: ReturnType<typeof externalIn> | undefined;
-  const fills: number[] = [];
+  let fillBytes = 0;
+  let oldFillBytes = 0;
   eachMessage(file, address, "dataset", (message, view) => {
     if (message === DATATYPE) type = typeIn(view);
     else if (message === DATASPACE) space = spaceIn(view);
     else if (message === LAYOUT) layout = layoutIn(view);
     else if (message === FILTERS) filters = filtersIn(view);
     else if (message === EXTERNAL_FILES) external = externalIn(view);
-    else if (message === FILL) fills.push(fillBytesIn(view));
-    else if (message === OLD_FILL) fills.push(view.getUint32(0, true));
+    else if (message === FILL) fillBytes = fillBytesIn(view);
+    else if (message === OLD_FILL) oldFillBytes = view.getUint32(0, true);
   });
   if (type === undefined || space === undefined || layout === undefined)
     throw new UnsupportedStructure("not a dataset");
-  const { itemBytes } = type;
-  if (fills.some((bytes) => bytes !== 0 && bytes !== itemBytes)) throw new UnsupportedStructure("another fill value");
+  const { element, odd, itemBytes } = type;
+  const isUsual = (bytes: number): boolean => bytes === 0 || bytes === itemBytes;
+  if (!isUsual(fillBytes) || !isUsual(oldFillBytes)) throw new UnsupportedStructure("another fill value");
   if (layout.kind === "virtual") collectionAt(file, layout.heap);
   if (external !== undefined) layout = { kind: "external", parts: partsOf(file, external) };
-  const dataset = { ...type, shape: space.shape, layout: checkedLayout(layout, space, itemBytes, filters), filters };
+  const { shape } = space;
+  const dataset = { element, odd, itemBytes, shape, layout: checkedLayout(layout, space, itemBytes, filters), filters };
   if (dataset.layout.kind === "contiguous" && dataset.layout.bytes < byteLengthOf(dataset))
     throw new UnsupportedStructure("contiguous bytes of another length");
   return dataset;

@@ -55,13 +55,13 @@ export function eachMessage(
 ): void {
   const isOld = file.view(address, 16).getUint8(0) === 1;
   const [wanted, others] = of === "group" ? [ofGroups, ofDatasets] : [ofDatasets, ofGroups];
-  const seen = new Set<number>();
+  let seen = 0;
   for (const { type, address: at, size } of isOld ? oldMessages(file, address) : newMessages(file, address)) {
     if (others.has(type)) throw new UnsupportedStructure(`not a ${of}`);
     if (!wanted.has(type)) continue;
     // HDF5 takes the first.
-    if (type !== LINK && seen.has(type)) throw new DamagedStructure("two messages of one type");
-    seen.add(type);
+    if (type !== LINK && (seen & (1 << type)) !== 0) throw new DamagedStructure("two messages of one type");
+    seen |= 1 << type;
     visit(type, file.view(at, size));
   }
 }

@@ -35,12 +35,16 @@ export function treeNode(
   if (width !== undefined && (entries > 2 * width || !file.has(address, 24 + step * 2 * width + keyBytes)))
     throw new DamagedStructure("a node of another size");
   // To keep, because what the children hold is read before the next one is taken.
-  const { buffer, byteOffset } = file.bytes(address, 24 + step * entries + keyBytes);
+  const { buffer, byteOffset, length } = file.bytes(address, 24 + step * entries + keyBytes);
+  const node = new DataView(buffer, byteOffset, length);
   const keyAt = (i: number): DataView => new DataView(buffer, byteOffset + 24 + step * i, keyBytes);
-  const children = Array.from({ length: entries }, (_, i) => {
-    const child = uint64(new DataView(buffer, byteOffset + 24 + step * i + keyBytes, 8), 0);
-    return { child, key: keyAt(i), next: keyAt(i + 1) };
-  });
+  const children: { child: number; key: DataView; next: DataView }[] = [];
+  let key = keyAt(0);
+  for (let i = 0; i < entries; i++) {
+    const next = keyAt(i + 1);
+    children.push({ child: uint64(node, 24 + step * i + keyBytes), key, next });
+    key = next;
+  }
   return { level, children };
 }
 

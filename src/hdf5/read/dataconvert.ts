@@ -97,6 +97,7 @@ export class StoredRun {
   /** For files of `sacla convert`: what the layout has no place for. */
   readonly #provenance: Provenance | undefined;
   #present: ReadonlyMap<string, StoredDetector> | undefined;
+  #oddParts: readonly string[] | undefined;
 
   constructor(file: H5File, run: number, options: ArchiveOptions, provenance: Provenance | undefined) {
     this.#file = file;
@@ -140,13 +141,19 @@ export class StoredRun {
 
   /** What is odd about the run, each a sentence that names the place. */
   get notes(): readonly string[] {
+    this.#oddParts ??= this.#findOddParts();
+    return [...this.#odd, ...this.#oddParts];
+  }
+
+  /** What is odd about signals and images: found once, because each single image asks for the run that it is from. */
+  #findOddParts(): string[] {
     const without = [...this.detectors.values()]
       .filter(({ hasImage }) => !hasImage)
       .map(({ id, whyNone }) => `${id} has no image of any shot${whyNone}`);
     const stacked = [...this.present.values()].flatMap(({ stack }) =>
       typeof stack === "object" ? (stack.note ?? []) : [],
     );
-    return [...this.#odd, ...without, ...stacked, ...this.#unplaced, ...this.signals.notes];
+    return [...without, ...stacked, ...this.#unplaced, ...this.signals.notes];
   }
 
   /** Sensors that are in no picture with the others, and images that are parts of sensors. */
