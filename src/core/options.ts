@@ -36,9 +36,11 @@ export function resolveOptions<T extends object, const C extends Checks<T>>(
     if (Object.hasOwn(checks, name)) continue;
     throw noSuchOption(where, name, Object.keys(checks));
   }
-  const found = Object.entries<Check<unknown>>(checks).map(([name, check]) => [name, check(name, values[name])]);
+  const found: Record<string, unknown> = {};
+  // No list of pairs: a plan resolves the options of each of its points.
+  for (const name of Object.keys(checks)) found[name] = (checks[name as keyof C] as Check<unknown>)(name, values[name]);
   // Each key is one of T's, each value what its check gave.
-  return Object.fromEntries(found) as Resolved<T, C>;
+  return found as Resolved<T, C>;
 }
 
 function noSuchOption(where: string, name: string, known: readonly string[]): SaclaError {

@@ -1,5 +1,5 @@
 import { SaclaError } from "../../core/errors.ts";
-import { asFinite, asText, badArgument } from "../../core/guards.ts";
+import { asFinite, asInteger, asText, badArgument } from "../../core/guards.ts";
 import { any, defined, finite, integer, optional, resolveOptions } from "../../core/options.ts";
 import type {
   FlyRequest,
@@ -93,10 +93,8 @@ export function* stopRun(): PlanSteps {
 
 /** Takes shots until enough good ones have come; see {@link ShotsRequest}. */
 export function* shots(request: number | ShotsRequest): PlanSteps<ShotsTaken> {
-  return expected(
-    yield { kind: "shots", request: checkRequest(typeof request === "number" ? { count: request } : request) },
-    "shots",
-  ).taken;
+  const asked = typeof request === "number" ? { count: asInteger("count", request, 1) } : checkRequest(request);
+  return expected(yield { kind: "shots", request: asked }, "shots").taken;
 }
 
 /** One axis at constant speed while shots are taken. */

@@ -62,10 +62,10 @@ function* returning<R>(axes: readonly string[], steps: PlanSteps<R>, whenDone: b
  * laser, are opened in their order, and closed in the other one.
  */
 export function* withShutterOpen<R>(names: string | readonly string[], steps: PlanSteps<R>): PlanSteps<R> {
-  const [name, ...others] = [names].flat();
+  const [name, ...others] = typeof names === "string" ? [names] : names;
   if (name === undefined) return yield* steps;
   yield* shutter(name, true);
-  return yield* finalize(withShutterOpen(others, steps), () => shutter(name, false));
+  return yield* finalize(others.length === 0 ? steps : withShutterOpen(others, steps), () => shutter(name, false));
 }
 
 /** One name of a shutter, or several. @throws BAD_ARGUMENT */
