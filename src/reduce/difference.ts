@@ -1,3 +1,4 @@
+import { withClipped } from "../core/clipped.ts";
 import type { DetectorGroup } from "../core/detectors.ts";
 import { SaclaError } from "../core/errors.ts";
 import { asText } from "../core/guards.ts";
@@ -132,7 +133,8 @@ export async function differencePicture(st: ShotReader, options: DifferenceOptio
       : await filterShots(both, [{ name: "i0", equipId: normaliseBy, where: () => true }], { signal });
   const on = new Set(labels.on);
   requireBoth(run, selected.slice(0, limit), on, selected.ledger);
-  const reference = normaliseBy === undefined ? null : (await run.column(normaliseBy, selected, { signal })).mean();
+  const i0 = normaliseBy === undefined ? null : await run.column(normaliseBy, selected, { signal });
+  const reference = i0?.mean() ?? null;
   const reducer: Reducer<ClassOf> =
     normaliseBy === undefined || reference === null
       ? variance({ ddof: 1 })
@@ -182,7 +184,8 @@ export async function differencePicture(st: ShotReader, options: DifferenceOptio
       reference,
       pairs: labels instanceof PairedLabels ? labels.rule : null,
     },
-    ledger: averaged.ledger,
+    ledger:
+      i0 === null ? averaged.ledger : withClipped(averaged.ledger, selected.slice(0, limit).values, { i0: i0.values }),
   };
 }
 
