@@ -53,8 +53,8 @@ const SHAPE = 0.05;
 /**
  * How many photons the thresholds lose, from a simulation of what was found: photons at random places, a Gaussian
  * cloud, the same read noise and thresholds. The cloud is the one whose single photons have as much in their brightest
- * pixel as those found. The photons per pixel are those of the shots, which differ, times what makes droplets of as many
- * photons as those found, because photons lie closer where light is uneven: speckle, spots.
+ * pixel as those found. The photons per pixel are those of the shots, which differ, times what makes droplets of as
+ * many photons as those found, because photons lie closer where light is uneven: speckle, spots.
  */
 export function dropletEfficiency(found: Found): DropletEfficiency | null {
   if (Number.isNaN(found.noise) || !(found.singles >= LEAST_SINGLES)) return null;
