@@ -82,8 +82,8 @@ export function resultsOf<R extends Record<string, Reducer<unknown>>>(accumulate
   return answersOf(accumulated, false);
 }
 
-/** @param isLast - as of `Reducer.result` */
-function answersOf<R extends Record<string, Reducer<unknown>>>(
+/** The same. @param isLast - as of `Reducer.result` */
+export function answersOf<R extends Record<string, Reducer<unknown>>>(
   accumulated: PartialResult<R>,
   isLast: boolean,
 ): Reduced<R> {

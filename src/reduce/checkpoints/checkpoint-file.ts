@@ -178,8 +178,8 @@ export async function mergeCheckpoints<R extends Reducers>(
     expected: any,
   });
   const { reducers, cubes: cubeOptions = {} } = accumulators;
-  const total = new PartialResult(reducers);
-  const cubes = Object.fromEntries(Object.entries(cubeOptions).map(([name, made]) => [name, new Cube(made)]));
+  // The first part becomes the total: to add it to zeros would take the memory of all states once more.
+  let merged: { partial: PartialResult<R>; cubes: Readonly<Record<string, Cube>> } | undefined;
   const wanted = expectations(about);
   const held: { readonly path: string; readonly tags: Uint32Array }[] = [];
   for (const path of paths) {
@@ -196,12 +196,17 @@ export async function mergeCheckpoints<R extends Reducers>(
         );
     }
     held.push({ path, tags });
-    total.merge(part.partial);
-    for (const [name, cube] of Object.entries(cubes)) cube.merge(part.cubes[name] ?? fail(path));
+    merged?.partial.merge(part.partial);
+    for (const [name, cube] of Object.entries(merged?.cubes ?? {})) cube.merge(part.cubes[name] ?? fail(path));
+    merged ??= part;
   }
+  const { partial, cubes } = merged ?? {
+    partial: new PartialResult(reducers),
+    cubes: Object.fromEntries(Object.entries(cubeOptions).map(([name, made]) => [name, new Cube(made)])),
+  };
   const all = ascendingOnce(Uint32Array.from(held.flatMap(({ tags }) => [...tags])));
   return {
-    partial: new PartialResult(reducers, total.sensors, orderedLedger(total.ledger), total.tags),
+    partial: new PartialResult(reducers, partial.sensors, orderedLedger(partial.ledger), partial.tags),
     cubes,
     missing: tagsWithout(ascendingOnce(Uint32Array.from(expected ?? [])), all),
   };

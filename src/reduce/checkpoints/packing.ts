@@ -88,18 +88,18 @@ async function isDense(array: StateArray): Promise<boolean> {
 
 function narrowest(array: StateArray, type: "f8" | "u4"): PackedArray["as"] {
   const first = array[0] ?? 0;
+  let same = 0;
+  while (same < array.length && Object.is(array[same], first)) same++;
+  if (same === array.length && !Number.isNaN(first)) return "fill";
   let [least, greatest] = [Infinity, -Infinity];
-  let [same, whole] = [true, true];
-  for (let i = 0; i < array.length && (same || whole); i++) {
+  for (let i = same - 1; i < array.length; i++) {
     const x = array[i] ?? 0;
-    if (!Object.is(x, first)) same = false;
     // Neither −0, NaN, a fraction nor what does not fit is the same after the way through 32 bits.
-    if (whole && !Object.is(x | 0, x) && !Object.is(x >>> 0, x)) whole = false;
+    if (((x | 0) !== x && x >>> 0 !== x) || Object.is(x, -0)) return type;
     if (x < least) least = x;
     if (x > greatest) greatest = x;
   }
-  if (same && !Number.isNaN(first)) return "fill";
-  if (!whole || (least < 0 && greatest > 0x7fff_ffff)) return type;
+  if (least < 0 && greatest > 0x7fff_ffff) return type;
   if (least < 0) return "i4";
   return greatest <= 0xff ? "u1" : greatest <= 0xffff ? "u2" : "u4";
 }

@@ -7,7 +7,7 @@ import { TagCut } from "../../core/tag-cut.ts";
 import type { TagList } from "../../core/tags.ts";
 import { fromWireError } from "../../transport/codec.ts";
 import { besideModule, startThread } from "../../transport/threads.ts";
-import { type Reduced, resultsOf } from "../reduce.ts";
+import { answersOf, type Reduced } from "../reduce.ts";
 import type { Reducer } from "../reducer.ts";
 import { beginningMs, HelpRule } from "./help-rule.ts";
 import type { Part, PartAnswer, PartModule } from "./part.ts";
@@ -79,7 +79,7 @@ export async function reduceInParallel<M extends PartModule<Record<string, Reduc
   const job = new ParallelJob(module, options, reducers(), accumulatePart);
   if (workers === undefined) await job.asItPays(parts);
   else await job.inThreads(workers, piecesOf(options.tags, parts ?? workers));
-  return resultsOf(job.total);
+  return answersOf(job.total, true);
 }
 
 class ParallelJob<R extends Record<string, Reducer<unknown>>> {
