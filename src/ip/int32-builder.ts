@@ -57,9 +57,14 @@ export class IntervalList {
   }
 }
 
-/** The spans of all output pixels of one owner. */
+/** The spans of all output pixels of one owner, as pairs (first, number). */
 export function intervalsOf(owners: Uint8Array | Uint16Array, owner: number): Int32Array {
-  const spans = new IntervalList();
-  for (let to = owners.indexOf(owner); to >= 0 && to < owners.length; to++) if (owners[to] === owner) spans.add(to);
+  const spans = new Int32Builder();
+  for (let to = owners.indexOf(owner); to >= 0; to = owners.indexOf(owner, to)) {
+    const first = to;
+    while (owners[to] === owner) to++;
+    spans.int(first);
+    spans.int(to - first);
+  }
   return spans.words();
 }

@@ -1,10 +1,10 @@
 import { Int32Builder, IntervalList, intervalsOf } from "./int32-builder.ts";
 import { KernelMemory, packedBytes, padded, type Stored } from "./kernel.ts";
-import { pixelUnder } from "./nearest.ts";
+import { PixelsUnder } from "./nearest.ts";
 import { orientationOf, pictureSteps, sensorSteps } from "./orientation.ts";
 import type { PixelArray } from "./pixels.ts";
 import { boundsOf, type PictureGrid, type Placement } from "./placement.ts";
-import { findRectangles, type Rectangle } from "./rectangles.ts";
+import { type Rectangle, RectangleFinder } from "./rectangles.ts";
 import type { Resampler, SensorInput } from "./resampler.ts";
 
 /** A rectangle of a sensor, as the kernel takes it. */
@@ -49,58 +49,86 @@ function pixelMap(placement: Placement, canvas: PictureGrid): PixelMap {
   const width = Math.max(0, columns[1] - columns[0]);
   const height = Math.max(0, rows[1] - rows[0]);
   const from = new Int32Array(width * height);
-  for (let r = 0, i = 0; r < height; r++)
-    for (let c = 0; c < width; c++, i++) from[i] = pixelUnder(placement, canvas, rows[0] + r, columns[0] + c);
+  const under = new PixelsUnder(placement, canvas, columns);
+  for (let r = 0; r < height; r++) under.find(rows[0] + r, from, r * width);
   return { left: columns[0], top: rows[0], width, from };
 }
 
-/** Calls `visit` for each pixel of a map that shows the sensor. */
-function forEachPixel(
+/** Marks the output pixels that show a used pixel of a sensor. */
+function markOwned(
   { left, top, width, from }: PixelMap,
   canvas: PictureGrid,
-  visit: (to: number, from: number, index: number) => void,
+  use: Uint8Array | null,
+  owners: Uint8Array,
 ): void {
   for (let i = 0, row = top; i < from.length; row++) {
     let to = row * canvas.width + left;
     for (const end = i + width; i < end; i++, to++) {
       const pixel = from[i] ?? -1;
-      if (pixel >= 0) visit(to, pixel, i);
+      if (pixel >= 0 && (use === null || use[pixel] === 1)) owners[to] = 1;
     }
   }
 }
 
-/** @param owners - how many sensors show something at each output pixel */
+/**
+ * Spans of the output pixels that show a used pixel. Unused ones may be painted over, as they become gaps afterwards,
+ * but not where another sensor shows: there they leave the map.
+ */
+function shownSpans(
+  { left, top, width, from }: PixelMap,
+  canvas: PictureGrid,
+  use: Uint8Array | null,
+  owners: Uint8Array,
+): Int32Array {
+  const list = new IntervalList();
+  for (let i = 0, row = top; i < from.length; row++) {
+    let to = row * canvas.width + left;
+    for (const end = i + width; i < end; i++, to++) {
+      const pixel = from[i] ?? -1;
+      if (pixel < 0) continue;
+      if (use === null || use[pixel] === 1) list.add(to);
+      else if (owners[to] === 1) from[i] = -1;
+    }
+  }
+  return list.words().slice();
+}
+
+/** Pairs (to, from) of the used pixels that lie in no rectangle. */
+function singlesOf(
+  { left, top, width, from }: PixelMap,
+  canvas: PictureGrid,
+  use: Uint8Array | null,
+  done: Uint8Array,
+): Int32Array {
+  const singles = new Int32Builder();
+  for (let i = 0, row = top; i < from.length; row++) {
+    let to = row * canvas.width + left;
+    for (const end = i + width; i < end; i++, to++) {
+      const pixel = from[i] ?? -1;
+      if (pixel < 0 || done[i] === 1 || (use !== null && use[pixel] !== 1)) continue;
+      singles.int(to);
+      singles.int(pixel);
+    }
+  }
+  return singles.words().slice();
+}
+
+/** @param owners - 1 for each output pixel that shows a used pixel of any sensor */
 function partOf(
   placement: Placement,
   canvas: PictureGrid,
   use: Uint8Array | null,
   map: PixelMap,
   owners: Uint8Array,
+  finder: RectangleFinder,
 ): Part {
   const turn = orientationOf(placement, canvas);
-  const used = (pixel: number): boolean => use === null || use[pixel] === 1;
-  const shown = new Uint8Array(map.from.length);
-  const list = new IntervalList();
-  // Unused pixels may be painted over, as they become gaps afterwards, but not where another sensor shows.
-  forEachPixel(map, canvas, (to, pixel, i) => {
-    if (used(pixel)) {
-      shown[i] = 1;
-      list.add(to);
-    } else if ((owners[to] ?? 0) > 0) map.from[i] = -1;
-  });
-  const steps = sensorSteps(turn, placement.columns);
-  const { found, done } =
-    map.width === 0 ? { found: [], done: shown } : findRectangles(map.from, map.width, steps.perColumn, steps.perRow);
-  const singles = new Int32Builder();
-  forEachPixel(map, canvas, (to, pixel, i) => {
-    if (done[i] === 1 || shown[i] === 0) return;
-    singles.int(to);
-    singles.int(pixel);
-  });
+  const shown = shownSpans(map, canvas, use, owners);
+  const { found, done } = finder.find(map.from, map.width, sensorSteps(turn, placement.columns));
   return {
     patches: found.map((rectangle) => patchOf(rectangle, map, canvas, turn.isTransposed)),
-    singles: singles.words().slice(),
-    shown: list.words().slice(),
+    singles: singlesOf(map, canvas, use, done),
+    shown,
     pitch: placement.columns,
     pixels: placement.rows * placement.columns,
     ...pictureSteps(turn, canvas.width),
@@ -137,15 +165,11 @@ export class NearestKernel implements Resampler {
   constructor(canvas: PictureGrid, placements: readonly Placement[], uses: readonly (Uint8Array | null)[]) {
     const maps = placements.map((placement) => pixelMap(placement, canvas));
     const owners = new Uint8Array(canvas.width * canvas.height);
-    for (const [i, map] of maps.entries()) {
-      const use = uses[i] ?? null;
-      forEachPixel(map, canvas, (to, pixel) => {
-        if (use === null || use[pixel] === 1) owners[to] = 1;
-      });
-    }
+    for (const [i, map] of maps.entries()) markOwned(map, canvas, uses[i] ?? null, owners);
+    const finder = new RectangleFinder(Math.max(0, ...maps.map(({ from }) => from.length)));
     const parts = placements.flatMap((placement, i) => {
       const map = maps[i];
-      return map === undefined ? [] : [partOf(placement, canvas, uses[i] ?? null, map, owners)];
+      return map === undefined ? [] : [partOf(placement, canvas, uses[i] ?? null, map, owners, finder)];
     });
     const gaps = intervalsOf(owners, 0);
     const lists = [gaps, ...parts.flatMap(({ singles, shown }) => [singles, shown])];

@@ -1,27 +1,54 @@
 import type { PixelArray } from "./pixels.ts";
-import { boundsOf, type PictureGrid, type Placement, sensorColumn, sensorRow, xOfColumn, yOfRow } from "./placement.ts";
+import { boundsOf, type PictureGrid, type Placement, xOfColumn, yOfRow } from "./placement.ts";
 import type { Resampler, SensorInput } from "./resampler.ts";
 import { fillSpans, SPAN_FIELDS, SpanBuilder, STRIP } from "./spans.ts";
 
-/** The sensor pixel that holds the centre of an output pixel, counted row by row; −1 when none does. */
-export function pixelUnder(placement: Placement, canvas: PictureGrid, row: number, column: number): number {
-  const x = xOfColumn(canvas, column + 0.5);
-  const y = yOfRow(canvas, row + 0.5);
-  const r = Math.floor(sensorRow(placement, x, y));
-  const c = Math.floor(sensorColumn(placement, x, y));
-  return r < 0 || r >= placement.rows || c < 0 || c >= placement.columns ? -1 : r * placement.columns + c;
+/** Which sensor pixels hold the centres of output pixels, found row by row for a range of output columns. */
+export class PixelsUnder {
+  readonly #placement: Placement;
+  readonly #canvas: PictureGrid;
+  /** What each output column adds to the sensor row, and to the sensor column. */
+  readonly #toRow: Float64Array;
+  readonly #toColumn: Float64Array;
+
+  constructor(placement: Placement, canvas: PictureGrid, [first, end]: readonly [number, number]) {
+    this.#placement = placement;
+    this.#canvas = canvas;
+    const x = Float64Array.from(
+      { length: Math.max(0, end - first) },
+      (_, i) => xOfColumn(canvas, first + i + 0.5) - placement.x,
+    );
+    this.#toRow = x.map((value) => value * placement.sin);
+    this.#toColumn = x.map((value) => value * placement.cos);
+  }
+
+  /** Writes the pixels of an output row, counted row by row of the sensor, from `out[at]` on; −1 where none is. */
+  find(outputRow: number, out: Int32Array, at: number): void {
+    const { rows, columns, rowPitch, columnPitch, cos, sin, y: bottom } = this.#placement;
+    const y = yOfRow(this.#canvas, outputRow + 0.5) - bottom;
+    const [lessRow, moreColumn] = [y * cos, y * sin];
+    const [toRow, toColumn] = [this.#toRow, this.#toColumn];
+    for (let i = 0; i < toRow.length; i++) {
+      const row = Math.floor(((toRow[i] ?? 0) - lessRow) / rowPitch);
+      const column = Math.floor(((toColumn[i] ?? 0) + moreColumn) / columnPitch);
+      out[at + i] = row < 0 || row >= rows || column < 0 || column >= columns ? -1 : row * columns + column;
+    }
+  }
 }
 
 /** For one sensor, which of its pixels each output pixel shows. */
 function nearestRuns(placement: Placement, canvas: PictureGrid, use: Uint8Array | null): Int32Array {
   const runs = new SpanBuilder();
   const bounds = boundsOf(placement, canvas);
+  const from = new Int32Array(STRIP);
   for (let strip = bounds.columns[0]; strip < bounds.columns[1]; strip += STRIP) {
     const end = Math.min(strip + STRIP, bounds.columns[1]);
+    const under = new PixelsUnder(placement, canvas, [strip, end]);
     for (let row = bounds.rows[0]; row < bounds.rows[1]; row++) {
+      under.find(row, from, 0);
       for (let column = strip; column < end; column++) {
-        const from = pixelUnder(placement, canvas, row, column);
-        if (from >= 0 && (use === null || use[from] === 1)) runs.add(row * canvas.width + column, from, 0);
+        const pixel = from[column - strip] ?? -1;
+        if (pixel >= 0 && (use === null || use[pixel] === 1)) runs.add(row * canvas.width + column, pixel, 0);
       }
     }
   }

@@ -10,7 +10,7 @@ import { suitsKernel } from "../../../src/ip/kernel.ts";
 import { NearestResampler } from "../../../src/ip/nearest.ts";
 import { NearestKernel } from "../../../src/ip/nearest-kernel.ts";
 import type { Placement, View } from "../../../src/ip/placement.ts";
-import { findRectangles } from "../../../src/ip/rectangles.ts";
+import { RectangleFinder } from "../../../src/ip/rectangles.ts";
 import type { Resampler, SensorInput } from "../../../src/ip/resampler.ts";
 import { cases, rounds } from "../../support/full.ts";
 import { octal, sensor } from "../../unit/ip/octal.ts";
@@ -457,7 +457,7 @@ describe("which painter paints", () => {
   });
 });
 
-describe("findRectangles", () => {
+describe("RectangleFinder", () => {
   const places = fc.record({
     width: fc.integer({ min: 1, max: 40 }),
     rows: fc.integer({ min: 1, max: 40 }),
@@ -466,7 +466,8 @@ describe("findRectangles", () => {
     seed: fc.nat(1000),
   });
 
-  it("covers only what follows at constant steps", () => {
+  it("covers only what follows at constant steps, of one map after the other", () => {
+    const finder = new RectangleFinder(1600);
     fc.assert(
       fc.property(places, ({ width, rows, perColumn, shift, seed }) => {
         const perRow = Math.abs(perColumn) === 1 ? 50 : 1;
@@ -477,7 +478,7 @@ describe("findRectangles", () => {
             ? -1
             : 5000 + (c + Math.floor(r * shift)) * perColumn + (r + Math.floor(c * shift)) * perRow;
         });
-        const { found, done } = findRectangles(from, width, perColumn, perRow);
+        const { found, done } = finder.find(from, width, { perColumn, perRow });
         const seen = new Uint8Array(from.length);
         for (const { row, column, rows: high, columns } of found) {
           expect(Math.min(high, columns)).toBeGreaterThanOrEqual(4);
@@ -501,7 +502,7 @@ describe("findRectangles", () => {
       const [r, c] = [Math.floor(i / width), i % width];
       return 10_000 + Math.floor(c + r * 0.002) + 1000 * Math.floor(r - c * 0.002);
     });
-    const { found, done } = findRectangles(from, width, 1, 1000);
+    const { found, done } = new RectangleFinder(from.length).find(from, width, { perColumn: 1, perRow: 1000 });
     expect(found.length).toBeLessThan(8);
     expect(done.reduce((sum, v) => sum + v, 0) / done.length).toBeGreaterThan(0.98);
   });
