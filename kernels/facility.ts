@@ -216,3 +216,71 @@ export function addDensePhotons(
   }
   store<u64>(random, state);
 }
+
+const LN2_HIGH: f64 = 0.6931471803691238;
+const LN2_LOW: f64 = 1.9082149292705877e-10;
+const SQRT2: f64 = Math.SQRT2;
+
+/** Natural logarithm of a normal number above 0: to the bit that of src/core/portable-math.ts. */
+function log(x: f64): f64 {
+  const word = reinterpret<u64>(x);
+  let twos = <i32>(word >> 52) - 1023;
+  let m = reinterpret<f64>((word & 0xfffffffffffff) | 0x3ff0000000000000);
+  if (m > SQRT2) {
+    m /= 2.0;
+    twos++;
+  }
+  const s = (m - 1.0) / (m + 1.0);
+  const squared = s * s;
+  let sum: f64 = 1.0 / 23.0;
+  sum = 1.0 / 21.0 + squared * sum;
+  sum = 1.0 / 19.0 + squared * sum;
+  sum = 1.0 / 17.0 + squared * sum;
+  sum = 1.0 / 15.0 + squared * sum;
+  sum = 1.0 / 13.0 + squared * sum;
+  sum = 1.0 / 11.0 + squared * sum;
+  sum = 1.0 / 9.0 + squared * sum;
+  sum = 1.0 / 7.0 + squared * sum;
+  sum = 1.0 / 5.0 + squared * sum;
+  sum = 1.0 / 3.0 + squared * sum;
+  return <f64>twos * LN2_HIGH + (2.0 * s + (2.0 * s * squared * sum + <f64>twos * LN2_LOW));
+}
+
+/**
+ * Fills `pedestal` (f32 pixels) with what a sensor gives without light: `base`, `step` more from port to port, and
+ * normals times `spread`, to the bit those of Random in src/core/random.ts, whose state of four u32 is at `random`.
+ */
+export function drawPedestal(pedestal: usize, base: f64, step: f64, spread: f64, random: usize): void {
+  let a = load<u32>(random);
+  let b = load<u32>(random, 4);
+  let c = load<u32>(random, 8);
+  let d = load<u32>(random, 12);
+  for (let i = 0; i < PIXELS; i += 2) {
+    // Marsaglia's polar method.
+    let u: f64 = 0.0;
+    let v: f64 = 0.0;
+    let s: f64 = 0.0;
+    do {
+      for (let k = 0; k < 2; k++) {
+        const drawn = rotl<u32>(b * 5, 7) * 9;
+        const e = c ^ a;
+        const f = d ^ b;
+        a ^= f;
+        d = rotl<u32>(f, 11);
+        c = e ^ (b << 9);
+        b ^= e;
+        u = v;
+        v = 2.0 * (<f64>drawn * UNIT) - 1.0;
+      }
+      s = u * u + v * v;
+    } while (!(s > 0.0 && s < 1.0));
+    const factor = sqrt((-2.0 * log(s)) / s);
+    const level = base + step * <f64>((i & (COLUMNS - 1)) / PORT_WIDTH);
+    store<f32>(pedestal + ((<usize>i) << 2), <f32>(level + spread * (u * factor)));
+    store<f32>(pedestal + ((<usize>i) << 2), <f32>(level + spread * (v * factor)), 4);
+  }
+  store<u32>(random, a);
+  store<u32>(random, b, 4);
+  store<u32>(random, c, 8);
+  store<u32>(random, d, 12);
+}

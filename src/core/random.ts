@@ -39,6 +39,11 @@ export class Random {
     this.reseed(seed);
   }
 
+  /** Four words, for a kernel that draws on, and writes how far it has come: between two pairs of normals. */
+  get state(): Int32Array {
+    return this.#state;
+  }
+
   /** Begins again from `seed`. */
   reseed(seed: number): this {
     const s = this.#state;

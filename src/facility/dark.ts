@@ -15,15 +15,13 @@ export interface DarkPattern {
   readonly dead: Uint32Array;
 }
 
-/** @param pedestal - the memory of the pedestal, which is filled */
-export function makeDarkPattern(sensorId: string, pedestal: Float32Array): DarkPattern {
-  const { xsize, ports, pedestalAdu, pedestalStepAdu, fixedPatternAdu } = mpccdParameters;
+/**
+ * @param pedestal - the memory of the pedestal
+ * @param draw - fills it, by numbers of this stream
+ */
+export function makeDarkPattern(sensorId: string, pedestal: Float32Array, draw: (random: Random) => void): DarkPattern {
   const random = new Random(hash("dark pattern", sensorId));
-  const portWidth = xsize / ports;
-  for (let i = 0; i < pedestal.length; i++) {
-    const port = Math.floor((i % xsize) / portWidth);
-    pedestal[i] = pedestalAdu + pedestalStepAdu * port + fixedPatternAdu * random.normal();
-  }
+  draw(random);
   const { hotShare, deadShare, hotMinimumAdu, hotMaximumAdu } = mpccdParameters;
   const bad = new Set<number>();
   const hotCount = Math.round(hotShare * pedestal.length);

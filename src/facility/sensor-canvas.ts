@@ -10,6 +10,7 @@ import { chargeSharing, SHARING_SIZE } from "./photons.ts";
 
 /** The functions of kernels/facility.ts. */
 interface FacilityKernel {
+  drawPedestal(pedestal: number, base: number, step: number, spread: number, random: number): void;
   drawDark(
     image: number,
     pedestal: number,
@@ -56,7 +57,7 @@ const MOST_RINGS = 256;
 /** Tables of Poisson numbers in the kernel: of means in quarters below 64, 128 numbers each. */
 const [POISSON_TABLES, POISSON_NUMBERS] = [256, 128];
 
-const { xsize, ysize, ports, rowNoiseAdu } = mpccdParameters;
+const { xsize, ysize, ports, rowNoiseAdu, pedestalAdu, pedestalStepAdu, fixedPatternAdu } = mpccdParameters;
 const PIXELS = xsize * ysize;
 const DARK_BYTES = 4 * PIXELS;
 const LIGHT_BYTES = Arena.bytesFor([4 * PIXELS, 4 * PIXELS, PIXELS, PIXELS, 8 * ysize]);
@@ -100,6 +101,8 @@ export class SensorCanvas {
   readonly #kernel: FacilityKernel;
   readonly #arena: Arena;
   readonly #random: Uint32Array;
+  /** The state of a Random while the kernel draws on. */
+  readonly #stream: Int32Array;
   readonly #rings: Float64Array;
   readonly #sharing: Float32Array;
   readonly #normals: Float32Array;
@@ -109,7 +112,7 @@ export class SensorCanvas {
   #cloudUm = NaN;
 
   constructor() {
-    const small = [PIXELS * 2, ports * 4, ysize * 4, 8, MOST_RINGS * 8, SHARING_SIZE * 8, noiseTable().byteLength];
+    const small = [PIXELS * 2, ports * 4, ysize * 4, 8, 16, MOST_RINGS * 8, SHARING_SIZE * 8, noiseTable().byteLength];
     const tables = POISSON_TABLES * POISSON_NUMBERS * 4;
     const arena = new Arena(Arena.bytesFor([...small, tables]) + SENSORS_KEPT * (DARK_BYTES + LIGHT_BYTES));
     this.#arena = arena;
@@ -118,6 +121,7 @@ export class SensorCanvas {
     this.portOffset = arena.float32(ports);
     this.rowOffset = arena.float32(ysize);
     this.#random = arena.uint32(2);
+    this.#stream = arena.int32(4);
     this.#rings = arena.float64(MOST_RINGS);
     this.#sharing = arena.float32(2 * SHARING_SIZE);
     this.#normals = arena.float32(noiseTable().length);
@@ -130,9 +134,15 @@ export class SensorCanvas {
 
   /** What a sensor gives without light. The pedestal is overwritten when {@link SENSORS_KEPT} others have been used. */
   dark(sensorId: string): DarkPattern {
-    return this.#dark.get(sensorId, (address) =>
-      makeDarkPattern(sensorId, new Float32Array(this.#arena.memory.buffer, address, PIXELS)),
-    );
+    return this.#dark.get(sensorId, (address) => {
+      const pedestal = new Float32Array(this.#arena.memory.buffer, address, PIXELS);
+      return makeDarkPattern(sensorId, pedestal, (random) => {
+        this.#stream.set(random.state);
+        const at = this.#stream.byteOffset;
+        this.#kernel.drawPedestal(address, pedestalAdu, pedestalStepAdu, fixedPatternAdu, at);
+        random.state.set(this.#stream);
+      });
+    });
   }
 
   /**
