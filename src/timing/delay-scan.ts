@@ -1,5 +1,4 @@
 import { type CallOptions, callChecks, throwIfAborted } from "../core/async.ts";
-import { withClipped } from "../core/clipped.ts";
 import { asText, badArgument } from "../core/guards.ts";
 import { type Ledger, LedgerBook, mergeLedgers, onlyDropped } from "../core/ledger.ts";
 import { any, optional, resolveOptions } from "../core/options.ts";
@@ -95,7 +94,6 @@ export async function analyseDelayScan(reader: ShotReader, options: DelayScanOpt
   const dark = region === undefined ? 0 : await darkSum(reader, run, labels, region, signal);
   const book = new LedgerBook();
   const used: DelayShot[] = [];
-  const usedTags: number[] = [];
   const tags = labels.on.union(labels.off);
   const shots: ShotStream = reader.shots({ run, tags, detectors, signals, signal });
   for await (const shot of shots) {
@@ -105,7 +103,6 @@ export async function analyseDelayScan(reader: ShotReader, options: DelayScanOpt
     else {
       book.use();
       used.push(found);
-      usedTags.push(shot.tag);
     }
   }
   const dropped = new LedgerBook();
@@ -118,10 +115,7 @@ export async function analyseDelayScan(reader: ShotReader, options: DelayScanOpt
     fit,
     t0Pulse: stage.zeroPulse + fit.t0Fs / ((sign ?? 1) * stage.fsPerPulse),
     t0ErrorPulse: fit.t0ErrorFs / Math.abs(stage.fsPerPulse),
-    ledger: withClipped(ledger, usedTags, {
-      i0: used.map(({ monitor }) => monitor),
-      ...(region === undefined ? { signal: used.map((shot) => shot.signal) } : {}),
-    }),
+    ledger,
   };
 }
 

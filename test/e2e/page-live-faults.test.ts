@@ -81,6 +81,52 @@ describe("live pictures that end, and the keyboard", () => {
     await page.close();
   });
 
+  itInBrowser("shows the picture before what draws axes and curves is loaded, at the same place", async () => {
+    const page = await browser.newPage({ viewport: { width: 1400, height: 1000 } });
+    let load = (): void => {};
+    const isWanted = new Promise<void>((resolve) => {
+      load = resolve;
+    });
+    await page.route("**/assets/plots-*.js", async (route) => {
+      await isWanted;
+      await route.continue();
+    });
+    await page.goto(`${sim.address}/#/runs?run=1519981&det=MPCCD-1N0-M06-002`);
+    const box = async (of: string): Promise<Record<"x" | "y" | "width" | "height", number>> => {
+      await page.locator(of).waitFor({ timeout: WAIT_MS });
+      return (await page.evaluate(`(() => {
+        const canvas = document.querySelector("${of}");
+        const { x, y, width, height } = canvas.getBoundingClientRect();
+        const size = Math.min(width / canvas.width, height / canvas.height);
+        return { x: x + (width - size * canvas.width) / 2, y: y + (height - size * canvas.height) / 2,
+          width: size * canvas.width, height: size * canvas.height };
+      })()`)) as Awaited<ReturnType<typeof box>>;
+    };
+    const alone = await box(".alone .levels");
+    expect(alone.width).toBeGreaterThan(100);
+    load();
+    const plotted = await box(".picture :not(.alone) > .levels");
+    // A point of the picture may stand for fewer pixels than it has room for.
+    for (const side of ["x", "y", "width", "height"] as const)
+      expect(Math.abs(plotted[side] - alone[side])).toBeLessThan(3);
+    await page.close();
+  });
+
+  itInBrowser("keeps the picture and STOP where what draws axes and curves cannot be loaded", async () => {
+    const { page } = await openPage(browser, sim.address, "steer");
+    await page.route("**/assets/plots-*.js", (route) => route.abort());
+    await page.goto(`${sim.address}/#/live?det=${DUAL}`);
+    await page.reload();
+    await page.locator(".alone .levels").waitFor({ timeout: WAIT_MS });
+    await page
+      .getByText(/The plots cannot be loaded: .*Load the page again/)
+      .first()
+      .waitFor({ timeout: WAIT_MS });
+    expect(await page.getByRole("button", { name: "STOP" }).isEnabled()).toBe(true);
+    expect(await page.locator(".alone .levels").isVisible()).toBe(true);
+    await page.close();
+  });
+
   itInBrowser("leaves most of a phone to the picture, and nothing beyond its edge", async () => {
     const page = await browser.newPage({ viewport: { width: 390, height: 844 } });
     await page.goto(`${sim.address}/#/runs?run=1519981&det=MPCCD-1N0-M06-002`);

@@ -1,20 +1,7 @@
-import {
-  DefaultInteractions,
-  HeatmapMesh,
-  ResetZoomButton,
-  ScaleType,
-  TooltipMesh,
-  useDomain,
-  VisCanvas,
-} from "@h5web/lib";
-import ndarray from "ndarray";
 import { useMemo } from "react";
 import type { CallParams, CallResult } from "../../src/transport/methods.ts";
 import { short } from "../live/picture-view.tsx";
-import { ColourBar } from "../plots/colour-bar.tsx";
-import { Curve } from "../plots/curve.tsx";
-import { KeyboardView } from "../plots/keyboard-view.tsx";
-import { tickText } from "../plots/ticks.ts";
+import { Curve, H5Picture } from "../plots/later.tsx";
 import { ask } from "../server/connection.ts";
 import { go, usePlace } from "../server/location.ts";
 import { useAsked } from "../server/use-poll.ts";
@@ -145,45 +132,10 @@ function Values({
     return (
       <>
         {note}
-        <Picture data={data} />
+        <H5Picture data={data} textOf={short} />
       </>
     );
   return <Table data={data} from={from} />;
-}
-
-function Picture({ data: { shape, values, step } }: { readonly data: Data }) {
-  const array = useMemo(() => ndarray(Float32Array.from(values), [...shape]), [values, shape]);
-  const domain = useDomain(array) ?? [0, 1];
-  const [rows, columns] = shape;
-  return (
-    <figure className="picture h5-picture" data-keep-canvas-colors aria-label="picture">
-      <VisCanvas
-        aspect="equal"
-        abscissaConfig={{ visDomain: [0, columns * step], label: "column", formatTick: tickText }}
-        ordinateConfig={{ visDomain: [0, rows * step], label: "row", flip: true, formatTick: tickText }}
-      >
-        <DefaultInteractions />
-        <ResetZoomButton />
-        <KeyboardView />
-        <TooltipMesh
-          guides="both"
-          renderTooltip={(x, y) => {
-            const [row, column] = [Math.floor(y / step), Math.floor(x / step)];
-            const value = row < 0 || column < 0 || row >= rows || column >= columns ? null : array.get(row, column);
-            return value === null ? null : `row ${row * step}, column ${column * step}: ${short(value)}`;
-          }}
-        />
-        <HeatmapMesh
-          values={array}
-          domain={domain}
-          scaleType={ScaleType.Linear}
-          colorMap="Viridis"
-          scale={[1, -1, 1]}
-        />
-      </VisCanvas>
-      <ColourBar domain={domain} scale="linear" colourMap="Viridis" />
-    </figure>
-  );
 }
 
 function Table({ data: { shape, values }, from }: { readonly data: Data; readonly from: number }) {

@@ -3,12 +3,12 @@ import { Detectors, listDetectors } from "../../src/core/detectors.ts";
 import { liveMeans } from "../../src/core/live-means.ts";
 import type { Roi } from "../../src/core/roi.ts";
 import { counted } from "../../src/core/show.ts";
-import { Curve } from "../plots/curve.tsx";
+import { Curve } from "../plots/later.tsx";
 import { PictureExport } from "../runs/picture-export.tsx";
 import { ask } from "../server/connection.ts";
 import { healthNow } from "../server/health.ts";
 import { usePlace } from "../server/location.ts";
-import { usePoll } from "../server/use-poll.ts";
+import { nextDrawn, usePoll } from "../server/use-poll.ts";
 import { QUIET_SECONDS } from "../shell/health-bar.tsx";
 import type { PanelProps } from "../shell/page.tsx";
 import { meanOf, profileOf, shotNames, unitNames, useLook } from "./look.ts";
@@ -67,6 +67,7 @@ function LiveView({ bl, ids }: { bl: number; ids: readonly string[] }) {
   );
   const quiet = useQuiet();
   const isLate = useLater(LATE_MS);
+  const isDrawn = useDrawn(frame !== undefined);
   return (
     <div className="live">
       <div className="live-picture">
@@ -102,8 +103,8 @@ function LiveView({ bl, ids }: { bl: number; ids: readonly string[] }) {
         )}
       </div>
       <div className="live-plots">
-        {frame === undefined && !isLate ? null : <SignalPlots bl={bl} />}
-        {frame === undefined ? null : <FrameCurves frame={frame} />}
+        {isDrawn || isLate ? <SignalPlots bl={bl} /> : null}
+        {frame === undefined || !isDrawn ? null : <FrameCurves frame={frame} />}
       </div>
     </div>
   );
@@ -171,6 +172,15 @@ function useLater(ms: number): boolean {
     return () => clearTimeout(timer);
   }, [ms]);
   return isLater;
+}
+
+/** True when what is there has been drawn for the first time. */
+function useDrawn(isThere: boolean): boolean {
+  const [isDrawn, setDrawn] = useState(false);
+  useEffect(() => {
+    if (isThere) void nextDrawn().then(() => setDrawn(true));
+  }, [isThere]);
+  return isDrawn;
 }
 
 /** Why the picture is no longer what happens now. It draws again only when that changes: the picture is costly. */

@@ -1,7 +1,7 @@
 import { memo, useEffect, useRef, useState } from "react";
 import { prefixedUnit, quantity } from "../../src/core/quantities.ts";
 import type { CallResult } from "../../src/transport/methods.ts";
-import { Curve } from "../plots/curve.tsx";
+import { Curve } from "../plots/later.tsx";
 import { SignalPicker } from "../plots/signal-picker.tsx";
 import { ask } from "../server/connection.ts";
 import { go, usePlace } from "../server/location.ts";

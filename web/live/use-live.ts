@@ -4,7 +4,7 @@ import type { Roi } from "../../src/core/roi.ts";
 import type { CallParams, CallResult } from "../../src/transport/methods.ts";
 import { ask } from "../server/connection.ts";
 import { healthNow, tellClock, tellHealth, tellWatching } from "../server/health.ts";
-import { textOf, untilSeen } from "../server/use-poll.ts";
+import { nextDrawn, textOf, untilSeen } from "../server/use-poll.ts";
 import { copyOf } from "./look.ts";
 
 export type LiveFrame = NonNullable<CallResult<"page.live">["frame"]>;
@@ -101,11 +101,6 @@ function lookOf({ region, side, rois, profile }: View) {
 
 async function sleep(ms: number): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, ms));
-}
-
-/** Resolves when what has been given to the screen is drawn. */
-async function nextDrawn(): Promise<void> {
-  await new Promise<void>((resolve) => requestAnimationFrame(() => setTimeout(resolve, 0)));
 }
 
 function tellShown(frame: LiveFrame): void {

@@ -1,7 +1,7 @@
-import { INTERPOLATORS } from "@h5web/lib";
 import { ticks } from "d3-array";
 import { memo, useMemo } from "react";
 import type { ColourMap, Scale } from "../live/look.ts";
+import { interpolators } from "./interpolators.ts";
 import { scaled } from "./scales.ts";
 import { logTickText, tickText } from "./ticks.ts";
 
@@ -23,7 +23,7 @@ export const ColourBar = memo(function ColourBar({
 }) {
   const [low, high] = domain;
   const background = useMemo(() => {
-    const colours = Array.from({ length: STEPS + 1 }, (_, i) => INTERPOLATORS[colourMap](i / STEPS));
+    const colours = Array.from({ length: STEPS + 1 }, (_, i) => interpolators[colourMap](i / STEPS));
     return `linear-gradient(to top, ${colours.join(", ")})`;
   }, [colourMap]);
   const { to } = scaled[scale];

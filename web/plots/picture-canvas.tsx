@@ -1,62 +1,36 @@
-import {
-  DataToHtml,
-  Pan,
-  ResetZoomButton,
-  SelectionTool,
-  SelectToZoom,
-  SvgElement,
-  SvgRect,
-  useCameraState,
-  useCanvasEvent,
-  useVisCanvasContext,
-  VisCanvas,
-  Zoom,
-} from "@h5web/lib";
-import { memo, useEffect, useMemo, useRef } from "react";
-import { Vector3 } from "three";
-import type { Roi } from "../../src/core/roi.ts";
+import { memo, useLayoutEffect, useMemo, useRef } from "react";
 import type { CallResult } from "../../src/transport/methods.ts";
 import type { Limits } from "../live/limits.ts";
 import type { ColourMap, Scale } from "../live/look.ts";
-import { BeamRings, type Rings } from "./beam-rings.tsx";
 import { ColourBar } from "./colour-bar.tsx";
-import { HeatMap, type PartPlace, placeOf, useLevels } from "./heat-map.tsx";
-import { KeyboardView } from "./keyboard-view.tsx";
-import { tickText } from "./ticks.ts";
+import { PicturePlot } from "./later.tsx";
+import { placeOf, useLevels } from "./levels.ts";
+import type { PlotProps } from "./picture-plot.tsx";
 import { useStable } from "./use-stable.ts";
 
-type Picture = CallResult<"page.picture">["picture"];
-
-/** Colours of the rectangles, on the picture and in the table. */
-export const roiColours = ["#ff9f43", "#54e0a0", "#ff6b9d", "#7fb3ff", "#ffe066", "#c792ea", "#5ec8d8", "#f08080"];
-
-/** After the last move of the wheel, before the part now seen is asked for. */
-const SETTLE_MS = 150;
-
-interface Props {
-  readonly picture: Picture;
+interface Props extends Pick<PlotProps, "rois" | "rings" | "onRoi" | "onRegion" | "onPoint"> {
+  readonly picture: CallResult<"page.picture">["picture"];
   readonly limits: Limits;
   readonly colourMap: ColourMap;
   readonly scale: Scale;
-  readonly rois: readonly Roi[];
-  /** Drawn round the beam, with the axis at the edges; null: not. */
-  readonly rings: Rings;
-  readonly onRoi: (roi: Roi) => void;
-  /** The part that is seen; null: all of it. */
-  readonly onRegion: (region: Roi | null) => void;
-  readonly onPoint: (row: number, column: number) => void;
 }
 
-/** A picture with its colours, to zoom (wheel, Ctrl+drag), move (drag) and mark rectangles on (Shift+drag). */
+/**
+ * A picture with its colours, to zoom (wheel, Ctrl+drag), move (drag) and mark rectangles on (Shift+drag). At first it is
+ * there alone: axes and what is drawn over it come when they are loaded, at the same place.
+ */
 export const PictureCanvas = memo(function PictureCanvas(props: Props) {
   const { picture, limits, colourMap, scale, rings, ...rest } = props;
   const [rows, columns] = picture.size;
   const { low, high } = limits;
   const domain = useMemo((): [number, number] => [low, high], [low, high]);
   const canvas = useLevels(picture, domain, scale, colourMap);
+  const alone = useRef<HTMLDivElement>(null);
+  useLayoutEffect(() => alone.current?.append(canvas), [canvas]);
   return (
     <figure className="picture" data-keep-canvas-colors>
-      <Plot
+      <div className="alone" ref={alone} />
+      <PicturePlot
         {...rest}
         rows={rows}
         columns={columns}
@@ -69,120 +43,3 @@ export const PictureCanvas = memo(function PictureCanvas(props: Props) {
     </figure>
   );
 });
-
-interface PlotProps extends Pick<Props, "rois" | "rings" | "onRoi" | "onRegion" | "onPoint"> {
-  readonly rows: number;
-  readonly columns: number;
-  readonly canvas: HTMLCanvasElement;
-  readonly place: PartPlace;
-  readonly beam: Picture["beam"];
-}
-
-/** Axes, and what is drawn over a picture: as it is when a newer picture comes, for to draw it anew takes the longest. */
-const Plot = memo(function Plot({ rows, columns, canvas, place, beam, rings, rois, ...tell }: PlotProps) {
-  return (
-    <VisCanvas
-      aspect="equal"
-      showAxes={!isNarrow()}
-      abscissaConfig={{
-        visDomain: useMemo(() => [0, columns], [columns]),
-        label: "column / pixel",
-        formatTick: tickText,
-      }}
-      ordinateConfig={{
-        visDomain: useMemo(() => [0, rows], [rows]),
-        label: "row / pixel",
-        flip: true,
-        formatTick: tickText,
-      }}
-    >
-      <Pan />
-      <Zoom />
-      <SelectToZoom modifierKey="Control" />
-      <ResetZoomButton />
-      <KeyboardView />
-      <HeatMap canvas={canvas} place={place} />
-      <Pointer onPoint={tell.onPoint} />
-      <Seen rows={rows} columns={columns} onRegion={tell.onRegion} />
-      {rois.map((roi, i) => (
-        <Rectangle key={`${roi.rows} ${roi.columns}`} roi={roi} colour={roiColours[i] ?? "#fff"} />
-      ))}
-      {rings === null || beam === null ? null : <BeamRings rings={rings} beam={beam} />}
-      <SelectionTool
-        modifierKey="Shift"
-        onValidSelection={({ data: [start, end] }) => {
-          const roi = roiOf(start, end, [rows, columns]);
-          if (roi !== null) tell.onRoi(roi);
-        }}
-      >
-        {({ html }) => (
-          <SvgElement>
-            <SvgRect coords={html} stroke="#fff" fill="#fff3" />
-          </SvgElement>
-        )}
-      </SelectionTool>
-    </VisCanvas>
-  );
-});
-
-/** On a phone the axes would take half of the room. */
-function isNarrow(): boolean {
-  return matchMedia("(max-width: 600px)").matches;
-}
-
-function Pointer({ onPoint }: Pick<Props, "onPoint">) {
-  useCanvasEvent("pointermove", ({ dataPt, sourceEvent }) => {
-    if (sourceEvent.buttons === 0) onPoint(Math.floor(dataPt.y), Math.floor(dataPt.x));
-  });
-  return null;
-}
-
-/** Tells which part is seen, when it has been at rest for a moment. */
-function Seen({ rows, columns, onRegion }: Pick<PlotProps, "rows" | "columns" | "onRegion">) {
-  const { getVisibleDomains } = useVisCanvasContext();
-  const seen = useCameraState(
-    (camera) => {
-      const { xVisibleDomain, yVisibleDomain } = getVisibleDomains(camera);
-      return [...yVisibleDomain, ...xVisibleDomain].map(Math.round).join(" ");
-    },
-    [getVisibleDomains],
-  );
-  const tell = useRef(onRegion);
-  tell.current = onRegion;
-  useEffect(() => {
-    const timer = setTimeout(() => {
-      const [a = 0, b = 0, c = 0, d = 0] = seen.split(" ").map(Number);
-      const roi = roiOf(new Vector3(c, a), new Vector3(d, b), [rows, columns]);
-      const isWhole = roi === null || (roi.rows[1] - roi.rows[0] >= rows && roi.columns[1] - roi.columns[0] >= columns);
-      tell.current(isWhole ? null : roi);
-    }, SETTLE_MS);
-    return () => clearTimeout(timer);
-  }, [seen, rows, columns]);
-  return null;
-}
-
-function Rectangle({ roi, colour }: { readonly roi: Roi; readonly colour: string }) {
-  const points = useMemo(
-    () => [new Vector3(roi.columns[0], roi.rows[0]), new Vector3(roi.columns[1], roi.rows[1])] as [Vector3, Vector3],
-    [roi],
-  );
-  return (
-    <DataToHtml points={points}>
-      {(start, end) => (
-        <SvgElement>
-          <SvgRect coords={[start, end]} stroke={colour} strokeWidth={2} fill="none" />
-        </SvgElement>
-      )}
-    </DataToHtml>
-  );
-}
-
-/** The rectangle between two points, in whole pixels inside the picture; null: none. */
-function roiOf(start: Vector3, end: Vector3, [rows, columns]: readonly [number, number]): Roi | null {
-  const range = (a: number, b: number, size: number): [number, number] => [
-    Math.max(0, Math.min(size, Math.floor(Math.min(a, b)))),
-    Math.max(0, Math.min(size, Math.ceil(Math.max(a, b)))),
-  ];
-  const roi: Roi = { rows: range(start.y, end.y, rows), columns: range(start.x, end.x, columns) };
-  return roi.rows[0] < roi.rows[1] && roi.columns[0] < roi.columns[1] ? roi : null;
-}

@@ -4,7 +4,7 @@ import { counted } from "../../src/core/show.ts";
 import { parseCondition } from "../../src/db/condition.ts";
 import type { Run } from "../../src/db/run.ts";
 import { signalMeaning } from "../../src/db/signal-meanings.ts";
-import { BrushedCurve } from "../plots/brushed-curve.tsx";
+import { BrushedCurve } from "../plots/later.tsx";
 import { SignalPicker } from "../plots/signal-picker.tsx";
 import { go, usePlace } from "../server/location.ts";
 import { useAsked } from "../server/use-poll.ts";

@@ -3,7 +3,7 @@ import { pooledErrors } from "../../src/core/point-errors.ts";
 import { quantityWithError } from "../../src/core/quantities.ts";
 import type { CallParams } from "../../src/transport/methods.ts";
 import type { PageScan } from "../../src/transport/scan-methods.ts";
-import { Curve } from "../plots/curve.tsx";
+import { Curve } from "../plots/later.tsx";
 import { save } from "../server/save.ts";
 import { Failure } from "../shell/failure.tsx";
 import { underLease, useHeld } from "../steer/held.ts";

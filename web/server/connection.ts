@@ -76,8 +76,23 @@ export interface Session {
   readonly hasKeys: boolean;
 }
 
+let sessionAhead: Promise<Session | null> | undefined;
+
+/** Asks what {@link readSession} will be asked. */
+export function readSessionAhead(): void {
+  sessionAhead = askSession();
+  // A failure is told to who waits for it.
+  sessionAhead.catch(() => {});
+}
+
 /** The session; null: a token is needed. */
 export async function readSession(): Promise<Session | null> {
+  const begun = sessionAhead;
+  sessionAhead = undefined;
+  return await (begun ?? askSession());
+}
+
+async function askSession(): Promise<Session | null> {
   const answer = await fetch("/session");
   if (answer.status === 401) return null;
   if (!answer.ok) throw new Error(await messageOf(answer));

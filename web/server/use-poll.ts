@@ -73,6 +73,11 @@ export async function untilSeen(): Promise<void> {
     );
 }
 
+/** Resolves when what has been given to the screen is drawn. */
+export async function nextDrawn(): Promise<void> {
+  await new Promise<void>((resolve) => requestAnimationFrame(() => setTimeout(resolve, 0)));
+}
+
 export function textOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

@@ -4,8 +4,9 @@ import { LivePanel } from "../live/live-panel.tsx";
 import { setUsualColourMap } from "../live/look.ts";
 import { RequestsPanel } from "../requests/requests-panel.tsx";
 import { RunsPanel } from "../runs/runs-panel.tsx";
-import { ask, askAhead, ec, logOut, readSession, type Session } from "../server/connection.ts";
-import { go, placeNow, setHome, usePlace } from "../server/location.ts";
+import { ask, ec, logOut, readSession, type Session } from "../server/connection.ts";
+import { beamlineOf } from "../server/first-questions.ts";
+import { go, setHome, usePlace } from "../server/location.ts";
 import { textOf, useAsked, usePoll } from "../server/use-poll.ts";
 import { SteerPanel } from "../steer/steer-panel.tsx";
 import { TimingPanel } from "../timing/timing-panel.tsx";
@@ -41,11 +42,7 @@ export function Page() {
   const [session, setSession] = useState<Session | null | undefined>(undefined);
   const [error, setError] = useState<string | null>(null);
   useEffect(() => {
-    const begin = (found: Session | null): void => {
-      if (found !== null) askAllAhead();
-      setSession(found);
-    };
-    readSession().then(begin, (reason: unknown) => setError(textOf(reason)));
+    readSession().then(setSession, (reason: unknown) => setError(textOf(reason)));
   }, []);
   if (error !== null)
     return (
@@ -56,22 +53,6 @@ export function Page() {
   if (session === undefined) return null;
   if (session === null) return <Login onDone={setSession} />;
   return <Workspace session={session} onLogOut={() => void logOut().then(() => setSession(null))} />;
-}
-
-/** What is needed before a panel can be drawn, all at once. */
-function askAllAhead(): void {
-  const about = askAhead("facility.describe", {});
-  const beamlines = askAhead("db.listBeamlines", {});
-  const settings = askAhead("page.experiment", {});
-  const { panel, params } = placeNow();
-  if (panel !== "live") return;
-  const askDetectors = async (): Promise<void> => {
-    const [{ methods }, known, { defaults }] = await Promise.all([about, beamlines, settings]);
-    const bl = beamlineOf(params.get("bl"), defaults.bl, known);
-    if (methods.includes("live.shots")) await askAhead("live.readDetidlist", { bl });
-  };
-  // What fails is told when it is asked again.
-  askDetectors().catch(() => {});
 }
 
 function Workspace({ session, onLogOut }: { session: Session; onLogOut: () => void }) {
@@ -156,13 +137,6 @@ function Workspace({ session, onLogOut }: { session: Session; onLogOut: () => vo
       </main>
     </>
   );
-}
-
-/** That of the address, else of the settings, else 3 or the first that the source has. */
-function beamlineOf(given: string | null, usual: number | null, known: readonly number[] = []): number {
-  if (given !== null) return Number(given);
-  const wanted = usual ?? 3;
-  return known.length === 0 || known.includes(wanted) ? wanted : (known[0] ?? wanted);
 }
 
 async function axesOf(bl: number): Promise<number> {

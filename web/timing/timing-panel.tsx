@@ -4,7 +4,7 @@ import { counted } from "../../src/core/show.ts";
 import type { CallParams, CallResult } from "../../src/transport/methods.ts";
 import { numberOf } from "../live/look.ts";
 import { Choice, Field } from "../live/look-controls.tsx";
-import { Curve } from "../plots/curve.tsx";
+import { Curve } from "../plots/later.tsx";
 import { ask } from "../server/connection.ts";
 import { go, usePlace } from "../server/location.ts";
 import { useAsked, usePoll } from "../server/use-poll.ts";

@@ -140,6 +140,7 @@ export function droplets(options: DropletOptions): Reducer<Droplets> {
       const { seed, low, noise, falsePerPixel } = thresholdsOf(frame);
       const perShot = shots.column(0);
       const pixels = frame.rows * frame.columns;
+      const found = perShot.reduce((sum, n) => sum + n, 0);
       const dropletsPerShot = shots.column(1);
       const [number = 0, brightest = 0] = singles;
       return {
@@ -163,10 +164,9 @@ export function droplets(options: DropletOptions): Reducer<Droplets> {
           low,
           noise,
           falsePerPixel,
-          perShot,
+          found,
           droplets: dropletsPerShot.reduce((sum, n) => sum + n, 0),
-          rows: frame.rows,
-          columns: frame.columns,
+          pixels: pixels * perShot.length,
           singles: number,
           brightest: brightest / number,
         }),
