@@ -18,8 +18,11 @@ import {
 /** Images in memory that are taken in together, piece by piece: what is counted of a piece stays in the cache. */
 export const BATCH = 4 * GROUP;
 
-/** Of images with fractions that come one by one. */
-const REAL_GROUP = 4;
+/**
+ * Images that come one by one and wait for each other: half a group where all that is asked is light, as sums are. The
+ * memory of more of them takes longer to touch than it saves, and is the largest of a pass over a file.
+ */
+const FEW = GROUP / 2;
 
 /** Smaller images are worth neither the memory of a kernel nor the wait for others. */
 const FEWEST_PIXELS = 4096;
@@ -138,6 +141,7 @@ export class SensorKernel implements BatchStatistics {
   /** The same of images with fractions, fewer of them because they take twice the memory. */
   #waitingReal: Float32Array = new Float32Array();
   #waitsReal = 0;
+  readonly #group: number;
   /** Each of them, for corrections that are done in there. */
   #places: readonly Float32Array[] = [];
   readonly #realGroup: number;
@@ -157,13 +161,14 @@ export class SensorKernel implements BatchStatistics {
     const shared = statistics.filter((statistic) => !isOwn(statistic));
     const countsReal = (type === "float32" || correct !== undefined) && shared.length > 0;
     this.#any = countsReal ? new AccumulatorSet({ ...spec, statistics: shared }, "float32", true) : undefined;
-    this.#realGroup = waits && countsReal && type === "float32" ? REAL_GROUP : 0;
+    this.#group = correct !== undefined || statistics.some(isOwn) ? GROUP : FEW;
+    this.#realGroup = waits && countsReal && type === "float32" ? FEW : 0;
   }
 
   /** Memory it needs at most; what is for fractions is not touched when there are none. */
   get bytes(): number {
     const allocations = [...this.#whole.allocations, ...(this.#any?.allocations ?? [])];
-    const waiting = [GROUP * this.#pixels * 2, this.#realGroup * this.#pixels * 4];
+    const waiting = [this.#group * this.#pixels * 2, this.#realGroup * this.#pixels * 4];
     const maps = (this.#correct ?? this.#before) === undefined ? [] : [2 * TILE, ...this.#maps];
     return Arena.bytesFor([tileBytes(this.#tileType), ...waiting, ...allocations, ...maps]);
   }
@@ -185,7 +190,7 @@ export class SensorKernel implements BatchStatistics {
     this.#kernel = kernel;
     this.#buffer = arena.memory.buffer;
     this.#scratch = tileMemory(arena, this.#tileType);
-    this.#waiting = arena.uint16(GROUP * this.#pixels, false);
+    this.#waiting = arena.uint16(this.#group * this.#pixels, false);
     this.#waitingReal = arena.float32(this.#realGroup * this.#pixels, false);
     this.#whole.allocate(kernel, arena);
     this.#any?.allocate(kernel, arena);
@@ -321,7 +326,7 @@ export class SensorKernel implements BatchStatistics {
     }
     this.#arrive(shot);
     this.#waitingTags.push(shot.tag);
-    if (++this.#waits === GROUP) this.finish();
+    if (++this.#waits === this.#group) this.finish();
     return true;
   }
 
