@@ -23,22 +23,29 @@ function linkTarget(path: string): string {
   }
 }
 
-/** The first file that is not there or too short for its part; undefined when all of the bytes are there. */
-export function firstAbsent(
-  hdf5Path: string,
-  parts: readonly ExternalPart[],
-  bytes: number,
-): { readonly name: string; readonly isThere: boolean } | undefined {
-  let left = bytes;
+/** Bytes of a dataset that are not there, as the file that is not there or too short for them. */
+interface AbsentBytes {
+  readonly name: string;
+  /** Whether the file is there, and ends too early. */
+  readonly isThere: boolean;
+  /** The first of the bytes, and the one behind the last, counted in the dataset. */
+  readonly from: number;
+  readonly to: number;
+}
+
+/** What is not there of a dataset of so many bytes that stands in files of its own, in the order of its bytes. */
+export function absentBytes(hdf5Path: string, parts: readonly ExternalPart[], bytes: number): AbsentBytes[] {
+  const absent: AbsentBytes[] = [];
+  let from = 0;
   for (const { name, at, bytes: length } of parts) {
-    if (left <= 0) break;
+    if (from >= bytes) break;
     const path = foundBeside(hdf5Path, name);
-    if (path === undefined) return { name, isThere: false };
-    const wanted = Math.min(left, length);
-    if (statSync(path).size < at + wanted) return { name, isThere: true };
-    left -= wanted;
+    const to = Math.min(bytes, from + length);
+    const stored = path === undefined ? 0 : Math.max(0, statSync(path).size - at);
+    if (from + stored < to) absent.push({ name, isThere: path !== undefined, from: from + stored, to });
+    from = to;
   }
-  return undefined;
+  return absent;
 }
 
 /** Fills `out` from the files that the pixels stand in. @throws UnsupportedStructure when one ends too early */

@@ -6,7 +6,16 @@ import type { H5File } from "../read/h5file.ts";
 import { CXI_BITS, maskAt, type StackMask } from "../read/stack-mask.ts";
 import type { StackContent, StackPart } from "../read/stack-source.ts";
 import { nxmxContent } from "./nxmx-content.ts";
-import { checkPixels, energiesAt, isStack, lacks, otherShape, sensorsIn } from "./stack-content.ts";
+import {
+  checkPixels,
+  energiesAt,
+  isOneImage,
+  isStack,
+  lacks,
+  otherShape,
+  sensorsIn,
+  stackShape,
+} from "./stack-content.ts";
 
 /** Whether a CXI file is NXmx too, as those of `sacla convert` are: it says its sensors and tags. */
 export function isCxiNxmx(file: H5File): boolean {
@@ -44,7 +53,8 @@ export function cxiContent(file: H5File, geom?: string): StackContent {
   checkPixels(file, layout, path);
   const parts = panels && partsIn(file, path, panels, geom ?? "");
   const shape = file.shape(path) ?? [];
-  const images = shape[parts?.[0]?.axes?.indexOf("shot") ?? 0] ?? 0;
+  const isOne = parts === undefined ? isOneImage(shape) : !parts.some(({ axes }) => axes?.includes("shot"));
+  const images = isOne ? 1 : (shape[parts?.[0]?.axes?.indexOf("shot") ?? 0] ?? 0);
   // Cheetah's files have eV beside CXI's joule.
   const energies =
     energiesAt(file, "/LCLS/photon_energy_eV", images, "eV") ??
@@ -55,9 +65,10 @@ export function cxiContent(file: H5File, geom?: string): StackContent {
     tags: [],
     images,
     energiesEv: [...energies].map((energyEv) => (energyEv < MOST_EV ? energyEv : NaN)),
-    parts: parts ?? sensorsIn(shape, "cxi", cxiMask(file, path)),
+    parts: parts ?? sensorsIn(stackShape(shape), "cxi", cxiMask(file, path)),
     unitsPerPhoton: null,
-    place: (shot) => ({ path, index: shot }),
+    imageShape: shape,
+    place: (shot) => ({ path, index: isOne ? null : shot }),
     bl: null,
     run: null,
     comment: "",
@@ -107,7 +118,8 @@ function panelsOf({ sensors, panels }: CrystfelGeom): StackPart[] {
         ? {}
         : { mask: { path: maskPath, ...CXI_BITS, ...maskSaid(maskBits) } }),
       ...(dataPath === null || dataPath.includes("%") ? {} : { path: dataPath }),
-      ...(axes === undefined || !axes.includes("shot") ? {} : { axes }),
+      // Of rows and columns alone: the shots of a stack have an axis in front.
+      ...(axes === undefined || (axes.length < 3 && !axes.includes("shot")) ? {} : { axes }),
     };
   });
 }
@@ -119,10 +131,11 @@ function maskSaid(bits: Omit<StackMask, "path"> | undefined): Partial<StackMask>
 /** The parts, where each lies inside its array. @param shared - path of the array of parts that name none */
 function partsIn(file: H5File, shared: string, parts: readonly StackPart[], geom: string): StackPart[] {
   return parts.map((part) => {
-    const { info, row, column, axes = ["shot", "row", "column"] } = part;
+    const { info, row, column } = part;
     const path = part.path !== undefined && file.shape(part.path) !== undefined ? part.path : shared;
     const mask = part.mask !== undefined && file.hasNumbers(part.mask.path) ? part.mask : cxiMask(file, path);
     const shape = file.shape(path) ?? [];
+    const { axes = isOneImage(shape) ? ["row", "column"] : ["shot", "row", "column"] } = part;
     const ends = { shot: 1, row: row + info.ysize, column: column + info.xsize };
     const isInside = axes.every((axis, k) => (typeof axis === "number" ? axis + 1 : ends[axis]) <= (shape[k] ?? 0));
     if (isInside && axes.length === shape.length) return { ...part, path, axes, mask };

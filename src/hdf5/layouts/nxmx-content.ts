@@ -9,11 +9,13 @@ import { moduleGeometry, textOf } from "./module-geometry.ts";
 import {
   checkPixels,
   energiesAt,
+  isOneImage,
   isStack,
   lacks,
   otherShape,
   recordedSensors,
   sensorsIn,
+  stackShape,
   unitsIn,
 } from "./stack-content.ts";
 
@@ -54,7 +56,7 @@ function nxmxStack(file: H5File, layout: string) {
   const whole = names.find((one) => file.shape(one) !== undefined);
   const used = whole === undefined ? numbered : [whole];
   const stacks = used.filter((one) => isStack(file.shape(one)) && (whole !== undefined || file.hasNumbers(one)));
-  const ofImage = (one: string): number[] => (file.shape(one) ?? []).slice(1);
+  const ofImage = (one: string): readonly number[] => stackShape(file.shape(one) ?? []).slice(1);
   const most = mostFrequent(stacks.map(ofImage));
   const path = stacks.find((one) => ofImage(one).join() === most?.join()) ?? whole ?? numbered[0] ?? names[0] ?? "";
   const shape = file.shape(path);
@@ -65,11 +67,12 @@ function nxmxStack(file: H5File, layout: string) {
   const notes: string[] = [];
   for (const one of used) {
     const [length = 0] = file.shape(one) ?? [];
-    if (stacks.includes(one) && ofImage(one).join() === most?.join())
-      for (let index = 0; index < length; index++) places.push({ path: one, index });
+    const isUsed = stacks.includes(one) && ofImage(one).join() === most?.join();
+    if (isUsed && isOneImage(file.shape(one))) places.push({ path: one, index: null });
+    else if (isUsed) for (let index = 0; index < length; index++) places.push({ path: one, index });
     else notes.push(`the images of ${one} are left out: ${whyOut(file, one)}`);
   }
-  return { path, shape, places, notes };
+  return { path, shape: stackShape(shape), places, notes };
 }
 
 function whyOut(file: H5File, path: string): string {
@@ -139,6 +142,7 @@ export function nxmxContent(file: H5File): StackContent {
     tags,
     images,
     energiesEv: [...nxmxEnergies(file, images)],
+    imageShape: shape.slice(1),
     parts: isTold ? parts : whole.map((part) => ({ ...part, info: { ...part.info, pixelType: "float32" as const } })),
     // 0.1 is not a binary number: 1 / 0.1 is to be 10.
     unitsPerPhoton: factor === null ? null : Math.round(1e6 / factor) / 1e6,

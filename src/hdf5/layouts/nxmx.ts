@@ -9,7 +9,7 @@ import type { FileLayout, LayoutWriter } from "./layout.ts";
 import { nxmxContent, nxmxTags } from "./nxmx-content.ts";
 import { error, type FindingBook } from "./rules.ts";
 import { checkStackImages, STACK_TAG_LIST, type StackPaths, StackWriter, stackRules, stackWriting } from "./stack.ts";
-import { isStack, STACK_SHAPES } from "./stack-content.ts";
+import { isStack, STACK_SHAPES, stackShape } from "./stack-content.ts";
 
 export const nxmxRules = {
   ...stackRules,
@@ -43,13 +43,15 @@ export function checkNxmx(file: H5File, book: Book): void {
     const definition = file.text("/entry/definition");
     return definition === "NXmx" ? null : `is ${definition ?? "not there"}`;
   });
-  const shape = file.shape("/entry/data/data") ?? [];
+  const found = file.shape("/entry/data/data") ?? [];
+  const shape = stackShape(found);
   const [images = 0] = shape;
   const [rows = 0, columns = 0] = shape.slice(-2);
   if (!isStack(shape) || shape.includes(0))
-    book.add("stack-image", "/entry/data/data", `has shape [${shape.join(", ")}], ${STACK_SHAPES}`);
+    book.add("stack-image", "/entry/data/data", `has shape [${found.join(", ")}], ${STACK_SHAPES}`);
   else checkStackImages(file, "/entry/data/data", book);
-  const tags = file.shape("/entry/data/tag_id")?.[0];
+  const tagShape = file.shape("/entry/data/tag_id");
+  const tags = tagShape?.length === 0 ? 1 : tagShape?.[0];
   if (tags !== images) book.add("stack-tags", "/entry/data/tag_id", `has ${tags ?? "no"} tags for ${images} images`);
   else book.check("stack-tags", "/entry/data/tag_id", () => nxmxTags(file, images).why?.replace(/^\S+ /, "") ?? null);
   const energyPath = "/entry/instrument/beam/incident_energy";

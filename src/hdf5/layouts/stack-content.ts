@@ -56,7 +56,7 @@ export function energiesAt(file: H5File, path: string, images: number, unit: str
   return values.map((value) => value * factor);
 }
 
-export const STACK_SHAPES = "not [images, rows, columns] or [images, modules, rows, columns]";
+export const STACK_SHAPES = "not [images, rows, columns] or [images, modules, rows, columns], nor one [rows, columns]";
 
 export function otherShape(shape: readonly number[]): string {
   return `has shape [${shape.join(", ")}], ${STACK_SHAPES}${surplusAxes([1, ...shape.slice(1)])}`;
@@ -65,11 +65,22 @@ export function otherShape(shape: readonly number[]): string {
 /** Of a pixel; the columns of a module are more. */
 const MOST_CHANNELS = 4;
 
+/** Whether it is a stack of images, or the one image of a file with one shot. */
 export function isStack(shape: readonly number[] | undefined): boolean {
   if (shape?.slice(1).includes(0) === true) return false;
-  if (shape?.length !== 4) return shape?.length === 3;
+  if (shape?.length !== 4) return shape?.length === 3 || isOneImage(shape);
   const [, modules = 0, rows = 0, columns = 0] = shape;
   return isOneChannel(shape) || columns > MOST_CHANNELS || modules <= MOST_CHANNELS || rows <= MOST_CHANNELS;
+}
+
+/** An image without an axis of shots is that of one shot. */
+export function isOneImage(shape: readonly number[] | undefined): boolean {
+  return shape?.length === 2 && !shape.includes(0);
+}
+
+/** The shape of an array of images, of which there is one in an array without an axis of shots. */
+export function stackShape(shape: readonly number[]): readonly number[] {
+  return isOneImage(shape) ? [1, ...shape] : shape;
 }
 
 /** Images with an axis of channels, of which there is one. */

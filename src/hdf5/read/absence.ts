@@ -1,7 +1,15 @@
+import { dirname } from "node:path";
 import { SaclaError, show } from "../../core/errors.ts";
 import { DamagedStructure, UnsupportedStructure } from "../direct/bytes.ts";
-import { byteLengthOf, type DatasetHeader, datasetAt, writtenAlongFirst, writtenIn } from "../direct/dataset.ts";
-import { firstAbsent } from "../direct/external.ts";
+import {
+  byteLengthOf,
+  type DatasetHeader,
+  datasetAt,
+  type ExternalPart,
+  writtenAlongFirst,
+  writtenIn,
+} from "../direct/dataset.ts";
+import { absentBytes } from "../direct/external.ts";
 import { objectAt } from "../direct/group.ts";
 import { type Box, coveredBy, type Mapping, mappingsIn } from "../direct/virtual.ts";
 import type { H5File } from "./h5file.ts";
@@ -18,6 +26,9 @@ export interface Absence {
 
 export const notWritten: Absence = { reason: "not-written", what: "it was created and never written" };
 export const partlyWritten: Absence = { reason: "partly-written", what: "only a part of it was written" };
+
+/** Absent files that are named. */
+const MOST_NAMED = 4;
 
 /** No file refers to a file that refers to a file … as often. */
 const MOST_FILES = 8;
@@ -62,11 +73,7 @@ export function absenceOf(
   if (known === undefined || known.layout.kind === "virtual") return sourcesAbsent(file, path, depth);
   if (known.odd !== undefined) throw damaged(file, path, known.odd);
   if (known.layout.kind === "external") {
-    const absent = firstAbsent(file.path, known.layout.parts, byteLengthOf(known));
-    if (absent === undefined) return undefined;
-    return absent.isThere
-      ? { reason: "partly-written", what: `its file ${absent.name} is too short` }
-      : { reason: "source-gone", what: `its pixels are in ${absent.name}, which is not there` };
+    return absentIn(file, known, known.layout.parts);
   }
   const written = seen(file, path, () => writtenIn(file.fileBytes, known));
   if (written === "part") {
@@ -74,6 +81,24 @@ export function absenceOf(
     return along.length > 0 && !along.includes(0) ? undefined : { ...partlyWritten, written: along };
   }
   return written === "nothing" ? notWritten : undefined;
+}
+
+/** Of numbers in files of their own HDF5 gives zeros where a file ends too early. */
+function absentIn(file: H5File, header: DatasetHeader, parts: readonly ExternalPart[]): Absence | undefined {
+  const absent = absentBytes(file.path, parts, byteLengthOf(header));
+  const [first] = absent;
+  if (first === undefined) return undefined;
+  const [length = 1] = header.shape;
+  const bytes = byteLengthOf(header) / length;
+  const isAbsent = (at: number): boolean => absent.some(({ from, to }) => from < (at + 1) * bytes && to > at * bytes);
+  const written = Uint8Array.from({ length }, (_, at) => (isAbsent(at) ? 0 : 1));
+  const each = absent.map(({ name, isThere }) =>
+    isThere ? `its file ${name} is too short` : `its numbers are in ${name}, which is not there`,
+  );
+  const more = each.length > MOST_NAMED ? `; and ${each.length - MOST_NAMED} more` : "";
+  const what = `${each.slice(0, MOST_NAMED).join("; ")}${more}`;
+  const reason = first.isThere ? "partly-written" : "source-gone";
+  return written.includes(1) ? { reason, what, written } : { reason, what };
 }
 
 /** A virtual dataset reads as fill values, without an error, where no source is, or the source has nothing. */
@@ -141,8 +166,17 @@ function sourceAbsent(file: H5File, path: string, name: string, dataset: string,
   // It is no place for the library to look.
   if (source === file && dataset === path) return gone("it is its own source");
   const absence = absenceOf(source, dataset, undefined, { depth: depth + 1 });
+  if (absence === undefined && dirname(source.path) !== dirname(file.path) && isExternal(source, dataset)) {
+    // The library would look for them beside this file.
+    const what = `it is virtual, and its source ${name} has its numbers in files beside it, in another folder`;
+    return { reason: "unsupported", what };
+  }
   if (absence === undefined) return undefined;
   return { ...absence, what: `it is virtual, and of its source ${name}, ${absence.what}` };
+}
+
+function isExternal(file: H5File, path: string): boolean {
+  return headerAt(file, path)?.layout.kind === "external";
 }
 
 function allBetween(from: number, to: number, test: (at: number) => boolean): boolean {

@@ -19,7 +19,7 @@ import {
   typeAndShape,
   unlessOdd,
 } from "./h5types.ts";
-import { attempt, filterMissing, type H5, loadH5, quietly, workingH5 } from "./library.ts";
+import { attempt, filterError, filterMissing, type H5, loadH5, quietly, workingH5 } from "./library.ts";
 import { type Link, Links, MOST_PATHS } from "./links.ts";
 import { openedBy } from "./opened-by.ts";
 import { LONG_LIST, listInPiece } from "./piece.ts";
@@ -357,10 +357,7 @@ export class H5File {
       throw this.#damaged(path, `it has no ${count.join(" × ")} from [${offset.join(", ")}] on`, undefined);
     const type = numberType(meta);
     if (type === undefined) throw this.#unexpected(path, typeAndShape(meta));
-    const at = this.#reserve(path, out.length * meta.size);
-    const slab = [count.map(BigInt), offset.map(BigInt), count.map(() => 1n)] as const;
-    this.#call(path, (h5) => h5.get_dataset_data(this.#id, path, ...slab, BigInt(at)));
-    this.fileBytes.checkUnchanged();
+    const at = this.#data(path, out.length * meta.size, offset, count);
     setPixels(out, numbersAt(type, this.#memory, at, out.length));
   }
 
@@ -377,11 +374,20 @@ export class H5File {
 
   /** Reads a dataset, or one of its first axis, into the kept memory and says where it begins there. */
   #read(path: string, bytes: number, part?: { readonly index: number; readonly shape: readonly number[] }): number {
+    const offset = part?.shape.map((_, axis) => (axis === 0 ? part.index : 0));
+    return this.#data(path, bytes, offset, part?.shape.with(0, 1));
+  }
+
+  /** Reads a dataset, or a part of it, into the kept memory and says where it begins there. */
+  #data(path: string, bytes: number, offset?: readonly number[], count?: readonly number[]): number {
+    const link = this.linkOut(path);
+    // Through a link, HDF5 looks for files of raw numbers in the wrong folder.
+    const linked = link === undefined || link.file === "." ? undefined : this.sibling(link.file);
+    if (link !== undefined && linked !== undefined) return linked.#data(link.path, bytes, offset, count);
     const at = this.#reserve(path, bytes);
-    const count = part?.shape.map((length, axis) => BigInt(axis === 0 ? 1 : length)) ?? null;
-    const offset = part?.shape.map((_, axis) => BigInt(axis === 0 ? part.index : 0)) ?? null;
-    const strides = part?.shape.map(() => 1n) ?? null;
-    this.#call(path, (h5) => h5.get_dataset_data(this.#id, path, count, offset, strides, BigInt(at)));
+    const [from, lengths] = [offset?.map(BigInt) ?? null, count?.map(BigInt) ?? null];
+    const strides = count?.map(() => 1n) ?? null;
+    this.#call(path, (h5) => h5.get_dataset_data(this.#id, path, lengths, from, strides, BigInt(at)));
     this.fileBytes.checkUnchanged();
     return at;
   }
@@ -406,6 +412,7 @@ export class H5File {
     return attempt(
       () => work(this.#h5),
       (reason, cause) => this.#unreadable(path, reason, cause),
+      this.path,
     );
   }
 
@@ -425,18 +432,12 @@ export class H5File {
     const filter = /required filter '(.*?)'/.exec(reason)?.[1];
     if (filter === undefined) return this.#damaged(path, reason, cause);
     const { id } = this.#h5.get_dataset_filters(this.#id, path).find(({ name }) => name === filter) ?? {};
-    const install = filterMissing(id) ?? "";
-    return new SaclaError(
-      "UNSUPPORTED",
-      `${path} of ${show(this.path)} is compressed with the HDF5 ` +
-        `filter ${filter}${id === undefined ? "" : ` (id ${id})`}, which is not built in.${install}` +
-        `${install === "" ? " Rewrite" : ". Or rewrite"} ` +
-        "the file with gzip on a machine that has the filter: h5repack -f GZIP=1 in.h5 out.h5",
-      { details: { file: this.path, path, filter, id }, cause },
-    );
+    return filterError(this.path, path, { filter, id }, cause);
   }
 
   #damaged(path: string, reason: string, cause: unknown): SaclaError {
+    // What does not fit together any more was written anew.
+    this.fileBytes.checkUnchanged();
     const text = `${path} of ${show(this.path)} cannot be read (${reason}); copy or convert the file again.`;
     return new SaclaError("FILE_DAMAGED", text, { details: { file: this.path, path }, cause });
   }

@@ -1,7 +1,9 @@
-import { statSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { type Stats, statSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
-import { SaclaError } from "../../core/errors.ts";
+import { dirname, join, relative, resolve } from "node:path";
+import { SaclaError, show } from "../../core/errors.ts";
+import { foundBeside } from "../direct/external.ts";
 
 /** @internal */
 export type H5 = Awaited<typeof import("h5wasm/node")["ready"]>;
@@ -52,11 +54,29 @@ export function filterMissing(id: number | undefined): string | undefined {
   return pluginFolder() === undefined ? ` ${INSTALL_PLUGINS}` : undefined;
 }
 
+/** The error of a dataset that is compressed with a filter that is not there. */
+export function filterError(
+  file: string,
+  path: string,
+  { filter, id }: { readonly filter: string; readonly id: number | undefined },
+  cause: unknown,
+): SaclaError {
+  const install = filterMissing(id) ?? "";
+  return new SaclaError(
+    "UNSUPPORTED",
+    `${path} of ${show(file)} is compressed with the HDF5 ` +
+      `filter ${filter}${id === undefined ? "" : ` (id ${id})`}, which is not built in.${install}` +
+      `${install === "" ? " Rewrite" : ". Or rewrite"} ` +
+      "the file with gzip on a machine that has the filter: h5repack -f GZIP=1 in.h5 out.h5",
+    { details: { file, path, filter, id }, cause },
+  );
+}
+
 async function start(): Promise<H5> {
   // The module starts its library once: under another address it is another module.
   const url = restarts === 0 ? "h5wasm/node" : `${import.meta.resolve("h5wasm/node")}?restart=${restarts}`;
   const { ready }: typeof import("h5wasm/node") = restarts === 0 ? await import("h5wasm/node") : await import(url);
-  current = openingOnlyFiles(collectComplaints(await ready));
+  current = tellingChangedApart(openingFrom(collectComplaints(await ready)));
   const plugins = pluginFolder();
   if (plugins !== undefined) current.insert_plugin_search_path(plugins, 0);
   return current;
@@ -97,14 +117,43 @@ function collectComplaints(h5: H5): H5 {
   return h5;
 }
 
-/** HDF5 opens what a link or a list of raw files names, and of a pipe it would wait for the writer for ever. */
-function openingOnlyFiles(h5: H5): H5 {
+/** The file of which something is asked. */
+const asked: { path: string | undefined } = { path: undefined };
+
+/**
+ * HDF5 opens what a link or a list of raw files names. Raw files it looks for from the working folder: that is the one
+ * of the file here, and then as {@link foundBeside} says. Of a pipe it would wait for the writer for ever.
+ */
+function openingFrom(h5: H5): H5 {
+  const streams: typeof h5.FS & { cwd?(): string } = h5.FS;
+  const folder = (): string => (asked.path === undefined ? process.cwd() : dirname(resolve(asked.path)));
+  streams.cwd = folder;
   const open = h5.FS.open.bind(h5.FS);
   h5.FS.open = (path, ...how) => {
-    const found = statSync(path, { throwIfNoEntry: false });
+    let found = statSync(path, { throwIfNoEntry: false });
+    const other = found === undefined && asked.path !== undefined;
+    const beside = other ? foundBeside(asked.path ?? "", relative(folder(), path)) : undefined;
+    if (beside !== undefined) found = statSync(beside, { throwIfNoEntry: false });
     const isPlain = found === undefined || found.isFile() || found.isDirectory();
     // Below what is no folder there is nothing.
-    return open(isPlain ? path : join(path, "none"), ...how);
+    return open(isPlain ? (beside ?? path) : join(path, "none"), ...how);
+  };
+  return h5;
+}
+
+/**
+ * HDF5 keeps one state for all who have a file open, and knows a file by its inode: what was written anew since would
+ * be read by what it remembers of the old one. So that a file has another inode after each change.
+ */
+function tellingChangedApart(h5: H5): H5 {
+  const streams: typeof h5.FS & { fstat?(fd: number): Stats } = h5.FS;
+  const stat = streams.fstat?.bind(streams);
+  if (stat === undefined) return h5;
+  streams.fstat = (fd) => {
+    const found = stat(fd);
+    const { dev, ino, size, mtimeMs, ctimeMs } = found;
+    const state = createHash("sha1").update([dev, ino, size, mtimeMs, ctimeMs].join()).digest();
+    return Object.assign(found, { ino: state.readUIntBE(0, 6) });
   };
   return h5;
 }
@@ -117,9 +166,13 @@ function reasonIn(text: string): string {
   return reasons.at(-1)?.[1] ?? (text === "" ? "HDF5 gives no reason" : text.slice(0, 200));
 }
 
-/** Runs one call of h5wasm; whatever way it fails becomes the error made by `failed`. */
-export function attempt<T>(work: () => T, failed: (reason: string, cause: unknown) => SaclaError): T {
+/**
+ * Runs one call of h5wasm; whatever way it fails becomes the error made by `failed`.
+ * @param path - the file of which something is asked
+ */
+export function attempt<T>(work: () => T, failed: (reason: string, cause: unknown) => SaclaError, path?: string): T {
   complaint.text = "";
+  asked.path = path;
   let result: T;
   try {
     result = work();
@@ -129,6 +182,8 @@ export function attempt<T>(work: () => T, failed: (reason: string, cause: unknow
     const text = complaint.text === "" && thrown instanceof Error ? thrown.message : complaint.text;
     // Not the thrown error itself: printed, it would show the 3.7 MB line of source it came from.
     throw failed(reasonIn(text), new Error(text));
+  } finally {
+    asked.path = undefined;
   }
   const negative = (typeof result === "number" || typeof result === "bigint") && result < 0;
   // Some calls ignore a failure inside and answer with the half they have: then the complaint is all there is.

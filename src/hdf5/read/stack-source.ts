@@ -140,7 +140,8 @@ export class StackSource implements DataSource {
   get imageFiles(): readonly string[] {
     const { images } = this.#content;
     const places = Array.from({ length: images }, (_, shot) => this.#content.place(shot));
-    const paths = new Set(places.flatMap(({ path, index }) => (index === null ? [] : path)));
+    // Where each shot has an array of its own, these are in this file.
+    const paths = new Set(places.flatMap(({ path, index }) => (index === null && images > 1 ? [] : path)));
     return [...paths].flatMap((path) => {
       const link = this.#file.linkOut(path);
       const names = link === undefined ? this.#file.virtualSources(path).map(({ name }) => name) : [link.file];
@@ -228,7 +229,7 @@ export class StackSource implements DataSource {
     const absence = this.#absenceAt(row, part);
     if (absence !== undefined)
       throw frameMissing(detId, this.#run, tag, `${path} of ${show(this.#file.path)}`, absence);
-    if (index === null) this.#checkShape(path);
+    if (index === null && part.axes === undefined) this.#checkShape(path);
     this.#readPart(path, index ?? 0, part, part.axes ?? (index === null ? this.#axesOfOne(path) : ARRAYS), out);
     const units = this.#content.unitsPerPhoton ?? 1;
     if (units !== 1) for (let i = 0; i < out.length; i++) out[i] = (out[i] ?? NaN) / units;

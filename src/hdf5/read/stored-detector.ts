@@ -215,8 +215,6 @@ export class StoredDetector {
   #verify(offsets: ImageOffsets, tag: number, out: Pixels): void {
     this.#isVerified = true;
     const { verified } = this.#file.fileBytes;
-    // The library looks for files of pixels in the working folder alone.
-    if (offsets.state(tag) === "elsewhere") return;
     const storage = offsets.storageOf(tag);
     if (verified.has(storage)) return;
     const { ysize, xsize } = this.info;
