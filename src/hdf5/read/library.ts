@@ -146,15 +146,18 @@ function openingFrom(h5: H5): H5 {
  * be read by what it remembers of the old one. So that a file has another inode after each change.
  */
 function tellingChangedApart(h5: H5): H5 {
-  const streams: typeof h5.FS & { fstat?(fd: number): Stats } = h5.FS;
-  const stat = streams.fstat?.bind(streams);
-  if (stat === undefined) return h5;
-  streams.fstat = (fd) => {
-    const found = stat(fd);
-    const { dev, ino, size, mtimeMs, ctimeMs } = found;
-    const state = createHash("sha1").update([dev, ino, size, mtimeMs, ctimeMs].join()).digest();
-    return Object.assign(found, { ino: state.readUIntBE(0, 6) });
-  };
+  const streams: Record<string, unknown> = { ...h5.FS };
+  for (const name of ["fstat", "stat", "lstat"]) {
+    const stat = streams[name];
+    if (typeof stat !== "function") continue;
+    const anew = (...of: readonly unknown[]): Stats => {
+      const found: Stats = Reflect.apply(stat, h5.FS, of);
+      const { dev, ino, size, mtimeMs, ctimeMs } = found;
+      const state = createHash("sha1").update([dev, ino, size, mtimeMs, ctimeMs].join()).digest();
+      return Object.assign(found, { ino: state.readUIntBE(0, 6) });
+    };
+    Object.assign(h5.FS, { [name]: anew });
+  }
   return h5;
 }
 
