@@ -24,6 +24,7 @@ import { type Link, Links, MOST_PATHS } from "./links.ts";
 import { openedBy } from "./opened-by.ts";
 import { LONG_LIST, listInPiece } from "./piece.ts";
 
+type Big = bigint[] | null;
 /** What an object in the file is; undefined when there is none. */
 type Kind = "group" | "dataset" | "other" | undefined;
 
@@ -382,12 +383,11 @@ export class H5File {
   #data(path: string, bytes: number, offset?: readonly number[], count?: readonly number[]): number {
     const link = this.linkOut(path);
     // Through a link, HDF5 looks for files of raw numbers in the wrong folder.
-    const linked = link === undefined || link.file === "." ? undefined : this.sibling(link.file);
-    if (link !== undefined && linked !== undefined) return linked.#data(link.path, bytes, offset, count);
+    const linked = link && link.file !== "." ? this.sibling(link.file) : undefined;
+    if (link && linked) return linked.#data(link.path, bytes, offset, count);
     const at = this.#reserve(path, bytes);
-    const [from, lengths] = [offset?.map(BigInt) ?? null, count?.map(BigInt) ?? null];
-    const strides = count?.map(() => 1n) ?? null;
-    this.#call(path, (h5) => h5.get_dataset_data(this.#id, path, lengths, from, strides, BigInt(at)));
+    const slab = [count, offset, count?.map(() => 1)].map((list) => list?.map(BigInt) ?? null) as [Big, Big, Big];
+    this.#call(path, (h5) => h5.get_dataset_data(this.#id, path, ...slab, BigInt(at)));
     this.fileBytes.checkUnchanged();
     return at;
   }

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { type Stats, statSync } from "node:fs";
+import { closeSync, openSync, readSync, type Stats, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, relative, resolve } from "node:path";
 import { SaclaError, show } from "../../core/errors.ts";
@@ -132,13 +132,26 @@ function openingFrom(h5: H5): H5 {
   h5.FS.open = (path, ...how) => {
     let found = statSync(path, { throwIfNoEntry: false });
     const other = found === undefined && asked.path !== undefined;
-    const beside = other ? foundBeside(asked.path ?? "", relative(folder(), path)) : undefined;
+    const elsewhere = other ? foundBeside(asked.path ?? "", relative(folder(), path)) : undefined;
+    // For what a link names HDF5 looks at these places by itself, and wants the file to be where it opened it.
+    const beside = elsewhere !== undefined && isHdf5(elsewhere) ? undefined : elsewhere;
     if (beside !== undefined) found = statSync(beside, { throwIfNoEntry: false });
     const isPlain = found === undefined || found.isFile() || found.isDirectory();
     // Below what is no folder there is nothing.
     return open(isPlain ? (beside ?? path) : join(path, "none"), ...how);
   };
   return h5;
+}
+
+function isHdf5(path: string): boolean {
+  const file = openSync(path, "r");
+  try {
+    const head = Buffer.alloc(4);
+    readSync(file, head, 0, head.length, 0);
+    return head.toString("latin1") === "\x89HDF";
+  } finally {
+    closeSync(file);
+  }
 }
 
 /**
