@@ -15,6 +15,7 @@ import {
   otherImage,
   STRING,
   setPixels,
+  slabOf,
   textIn,
   typeAndShape,
   unlessOdd,
@@ -24,7 +25,6 @@ import { type Link, Links, MOST_PATHS } from "./links.ts";
 import { openedBy } from "./opened-by.ts";
 import { LONG_LIST, listInPiece } from "./piece.ts";
 
-type Big = bigint[] | null;
 /** What an object in the file is; undefined when there is none. */
 type Kind = "group" | "dataset" | "other" | undefined;
 
@@ -386,8 +386,7 @@ export class H5File {
     const linked = link && link.file !== "." ? this.sibling(link.file) : undefined;
     if (link && linked) return linked.#data(link.path, bytes, offset, count);
     const at = this.#reserve(path, bytes);
-    const slab = [count, offset, count?.map(() => 1)].map((list) => list?.map(BigInt) ?? null) as [Big, Big, Big];
-    this.#call(path, (h5) => h5.get_dataset_data(this.#id, path, ...slab, BigInt(at)));
+    this.#call(path, (h5) => h5.get_dataset_data(this.#id, path, ...slabOf(offset, count), BigInt(at)));
     this.fileBytes.checkUnchanged();
     return at;
   }

@@ -108,6 +108,14 @@ export function doubles(values: NumberArray): Float64Array {
     : new Float64Array(values);
 }
 
+/** A part of a dataset as the library takes it, all of it where no part is named: lengths, first places, steps. */
+export function slabOf(offset?: readonly number[], count?: readonly number[]): [Sizes, Sizes, Sizes] {
+  const sizes = (list?: readonly number[]): Sizes => list?.map(BigInt) ?? null;
+  return [sizes(count), sizes(offset), sizes(count?.map(() => 1))];
+}
+
+type Sizes = bigint[] | null;
+
 /** Fills `out` with numbers of any type. */
 export function setPixels(out: Pixels, numbers: NumberArray): void {
   if (numbers instanceof BigInt64Array || numbers instanceof BigUint64Array)
