@@ -27,6 +27,7 @@ const pixelBytes = { float32: 4, uint16: 2, int32: 4 } as const;
  * @throws NO_SHOTS when no shot is selected
  * @throws BAD_ARGUMENT when the ROI is outside an image, or sensors cannot be stacked
  * @throws BAD_GEOMETRY when sensors without a place are to be assembled or stacked
+ * @throws UNSUPPORTED when sensors without a gain are to be written in photons
  */
 export async function planConversion(
   { db, st }: ConvertSource,
@@ -272,13 +273,19 @@ function stackImage(
         `${first.ysize} × ${first.xsize} as that of ${first.id}, to stack their images`,
       );
     }
-    if (absGain === null || geometry === null) {
+    if (absGain === null)
+      throw new SaclaError(
+        "UNSUPPORTED",
+        `${id} has no gain, so how many photons its pixels are is not known, and ${format} files are in photons; ` +
+          "name a detector with a gain, or keep the pixels as they are with the format dataconvert.",
+        { details: { detId: id, format } },
+      );
+    if (geometry === null)
       throw new SaclaError(
         "BAD_GEOMETRY",
-        `${id} has no ${absGain === null ? "gain" : "geometry"}, so it cannot be written as ${format}; ` +
-          "name an MPCCD detector.",
+        `${id} has no geometry, so it cannot be written as ${format}; name a detector with the places of its ` +
+          "sensors, as MPCCDs have, or keep the images as they are with the format dataconvert.",
       );
-    }
   }
   return outputImage("stack", groups[0]?.id ?? first.id, first.ysize * sensors.length, first.xsize, type);
 }

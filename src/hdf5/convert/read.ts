@@ -2,11 +2,11 @@ import { throwIfAborted } from "../../core/async.ts";
 import { bytesOf } from "../../core/bytes.ts";
 import { FALLBACK_PHOTON_ENERGY_EV, TAG_RATE_HZ } from "../../core/constants.ts";
 import { photonsPerAdu } from "../../core/detector.ts";
-import { SaclaError } from "../../core/errors.ts";
+import { isSaclaError, SaclaError } from "../../core/errors.ts";
 import { present } from "../../core/ledger.ts";
 import { asImage, contiguous, type Image, type Pixels, type PreciseImage } from "../../core/ndarray.ts";
 import { any } from "../../core/options.ts";
-import type { Run } from "../../db/index.ts";
+import type { Run, RunTags } from "../../db/index.ts";
 import { type DarkMeans, darkAverage, subtractDark } from "../../reduce/index.ts";
 import { PeakFinder } from "../layouts/hits.ts";
 import { unitsPerPhoton } from "../layouts/stack.ts";
@@ -47,16 +47,7 @@ export async function readDarkMeans(
   if (kept === undefined) {
     const darkRun =
       request.dark === "head" ? run : await source.db.run(request.bl, request.dark, { signal: options.signal });
-    const tags = await darkRun.darkTags(undefined, { signal: options.signal });
-    if (tags.length === 0) {
-      throw new SaclaError(
-        "NO_DARK",
-        `Run ${darkRun.number} has no dark shots at its head; name a dark run, or convert with --dark none.`,
-        {
-          details: { run: darkRun.number },
-        },
-      );
-    }
+    const tags = await darkTagsOf(darkRun, options.signal);
     const shots = source.st.shots({
       run: darkRun,
       tags,
@@ -71,6 +62,24 @@ export async function readDarkMeans(
     await staging.commit("dark", info);
   }
   return await darkFromStaging(plan, staging);
+}
+
+/** @throws NO_DARK when the run has none, or has no signals that tell them */
+async function darkTagsOf(run: Run, signal: AbortSignal | undefined): Promise<RunTags> {
+  const noDark = (why: string, cause?: unknown): SaclaError =>
+    new SaclaError("NO_DARK", `Run ${run.number} ${why}; name a dark run, or convert with --dark none.`, {
+      details: { run: run.number },
+      cause,
+    });
+  let tags: RunTags;
+  try {
+    tags = await run.darkTags(undefined, { signal });
+  } catch (error) {
+    if (!isSaclaError(error, "UNKNOWN_SIGNAL")) throw error;
+    throw noDark("has no shutter signals, so which of its shots are dark is not known", error);
+  }
+  if (tags.length === 0) throw noDark("has no dark shots at its head");
+  return tags;
 }
 
 async function darkFromStaging(
