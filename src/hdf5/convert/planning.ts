@@ -273,18 +273,18 @@ function stackImage(
         `${first.ysize} × ${first.xsize} as that of ${first.id}, to stack their images`,
       );
     }
+    if (geometry === null)
+      throw new SaclaError(
+        "BAD_GEOMETRY",
+        `${id} has no geometry, so it cannot be written as ${format}; name a detector with the places of its ` +
+          "sensors, as MPCCDs have, or keep the images as they are with the format dataconvert.",
+      );
     if (absGain === null)
       throw new SaclaError(
         "UNSUPPORTED",
         `${id} has no gain, so how many photons its pixels are is not known, and ${format} files are in photons; ` +
           "name a detector with a gain, or keep the pixels as they are with the format dataconvert.",
         { details: { detId: id, format } },
-      );
-    if (geometry === null)
-      throw new SaclaError(
-        "BAD_GEOMETRY",
-        `${id} has no geometry, so it cannot be written as ${format}; name a detector with the places of its ` +
-          "sensors, as MPCCDs have, or keep the images as they are with the format dataconvert.",
       );
   }
   return outputImage("stack", groups[0]?.id ?? first.id, first.ysize * sensors.length, first.xsize, type);

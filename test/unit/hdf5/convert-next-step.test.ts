@@ -6,18 +6,28 @@ import { archiveParts, runParts, writeHdf5 } from "../../support/archive-parts.t
 import { temporaryFolder } from "../../support/temporary.ts";
 
 const folder = temporaryFolder();
-const forDials = { format: "nxmx", cameraLengthMm: 100 } as const;
 
-it("images without a gain are refused in photons with the format that keeps them, which does", async () => {
-  const data = Float32Array.from({ length: 12 }, (_, i) => i);
-  const path = await writeHdf5(folder, "no-gain.h5", { "/entry/data/data": { data, shape: [2, 2, 3] } });
-  await using archive = await connect(path);
-  await expect(convert(archive, { bl: 3, run: 1, ...forDials }, join(folder, "photons.h5"))).rejects.toMatchObject({
+it("images without a gain or a place are refused with the format that keeps them, which does", async () => {
+  const parts = runParts(7, 3);
+  parts["/run_7/detector_2d_1/detector_info/absolute_gain"] = undefined;
+  const gainless = await writeHdf5(folder, "no-gain.h5", archiveParts({}, [parts]));
+  await using archive = await connect(gainless);
+  const request = { bl: 3, run: 7, format: "nxmx", cameraLengthMm: 100, dark: "none" } as const;
+  await expect(convert(archive, request, join(folder, "photons.h5"))).rejects.toMatchObject({
     code: "UNSUPPORTED",
-    message: expect.stringMatching(/^nxmx has no gain, .* keep the pixels as they are with the format dataconvert\.$/),
+    message: expect.stringMatching(
+      /M06-002 has no gain, .* keep the pixels as they are with the format dataconvert\.$/,
+    ),
+  });
+  const data = Float32Array.from({ length: 12 }, (_, i) => i);
+  const path = await writeHdf5(folder, "no-place.h5", { "/entry/data/data": { data, shape: [2, 2, 3] } });
+  await using other = await connect(path);
+  await expect(convert(other, { ...request, run: 1 }, join(folder, "photons.h5"))).rejects.toMatchObject({
+    code: "BAD_GEOMETRY",
+    message: expect.stringMatching(/^nxmx has no geometry, .* keep the images as they are with the format dataconvert/),
   });
   const kept = join(folder, "kept.h5");
-  expect(await convert(archive, { bl: 3, run: 1, format: "dataconvert" }, kept)).toMatchObject({ images: 2 });
+  expect(await convert(other, { bl: 3, run: 1, format: "dataconvert" }, kept)).toMatchObject({ images: 2 });
   const copy = await openArchive(kept);
   const out = new Float32Array(6);
   await copy.readFrame(3, 1, "nxmx", 2, out);
