@@ -49,6 +49,8 @@ export interface EmissionCalibration extends EmissionCurve {
 
 /** The term by which the tilt changes with the energy, and from how many standard errors on it is kept. */
 const [TURN, SIGNIFICANT] = [5, 3];
+/** Coefficients of a curve that bends by 1 pixel and goes through both energies of a straight one. */
+const BEND = [-1, 0, 1] as const;
 const ROUNDS = 60;
 const SETTLED_PX = 5e-4;
 /** In widths of the line: photons taken for its light, and those taken for background. */
@@ -56,12 +58,15 @@ const [REACH, OUTSIDE] = [5, 6];
 /** Of the photons must lie near the curve, above what an even distribution has there. */
 const LEAST_SHARE = 0.2;
 const CHANCE_OF_SCATTER = 1e-3;
+/** How much a scale may bend that is not known to: the dispersion changes by tan² θ / E per eV, here for θ = 72°. */
+const TAN_SQUARED = 10;
 
 /**
  * The energy scale of a crystal spectrometer from maps of light of known energies: a curve quadratic in the energy,
  * with tilt and curvature of the lines across the sensor. Its likelihood is greatest: photons follow Poisson's
  * distribution about a Gaussian line, whose width is found for each energy and whose brightness for each block of rows,
- * on an even background. Two energies give a straight scale, three and more a quadratic one.
+ * on an even background. Two energies give a straight scale, whose errors hold how much a crystal at 72° bends it; three
+ * and more a quadratic one.
  *
  * @throws BAD_ARGUMENT with fewer than two energies, or maps of different shapes
  * @throws NO_PEAK when the maps show no lines along a curve
@@ -295,7 +300,8 @@ class CurveFit {
       Array.from({ length: TERMS }, (__, m) => {
         const [i, j] = [this.#terms.indexOf(k), this.#terms.indexOf(m)];
         const byLines = moved.reduce((sum, by) => sum + (by[i] ?? 0) * (by[j] ?? 0), 0);
-        return (covariance[i]?.[j] ?? 0) * errorScale ** 2 + byLines * lineScatterPx ** 2;
+        const bend = this.#terms.includes(2) ? 0 : this.#bendPx() ** 2 * (BEND[k] ?? 0) * (BEND[m] ?? 0);
+        return (covariance[i]?.[j] ?? 0) * errorScale ** 2 + byLines * lineScatterPx ** 2 + bend;
       }),
     );
     const photons = lines.reduce((sum, line) => sum + line.photons, 0);
@@ -303,6 +309,12 @@ class CurveFit {
     const { axis, rows, columns, middleEv, halfEv, middlePx, halfPx, coefficients } = this.#curve;
     const curve = { axis, rows, columns, middleEv, halfEv, middlePx, halfPx, coefficients };
     return { ...curve, covariance: full, lines, blurRmsEv, reducedChiSquare, errorScale, lineScatterPx };
+  }
+
+  /** By how much the curve may lie beside a straight one in the middle of two energies. */
+  #bendPx(): number {
+    const { middleEv, halfEv, coefficients } = this.#curve;
+    return (Math.abs(coefficients[1] ?? 0) * TAN_SQUARED * halfEv) / (2 * middleEv);
   }
 
   /** How each coefficient changes when a line as a whole moves by a pixel. */

@@ -1,7 +1,7 @@
 import ndarray from "ndarray";
 import { expect, it } from "vitest";
 import { Random } from "../../../src/core/random.ts";
-import { calibrateEmission, calibrationShots } from "../../../src/reduce/index.ts";
+import { calibrateEmission, calibrationShots, emissionEnergyErrorAt } from "../../../src/reduce/index.ts";
 
 const [rows, columns, width, perRow] = [32, 128, 3, 120];
 
@@ -31,6 +31,16 @@ it("errors of the scale hold that lines moved as a whole from energy to energy",
   expect(errorPx(moved) / moved.lineScatterPx).toBeGreaterThan(0.5);
   expect(errorPx(moved) / moved.lineScatterPx).toBeLessThan(0.8);
   expect(moved.errorScale).toBe(1);
+});
+
+it("errors of a straight scale of two energies hold how much it may bend between them", () => {
+  const [first, , , , , last] = mapsOf(() => 0, 2);
+  if (first === undefined || last === undefined) throw new Error("no maps");
+  const curve = calibrateEmission([first, last]);
+  expect(curve.coefficients[2]).toBe(0);
+  // tan² θ h² / 2E with tan² θ = 10: 10 · 25² / (2 · 7025) eV; nothing at the two energies.
+  expect(emissionEnergyErrorAt(curve, 7025)).toBeCloseTo(0.445, 2);
+  expect(emissionEnergyErrorAt(curve, 7000)).toBeLessThan(0.1);
 });
 
 it("says what energies the run has, where none is in the range of the calibration", () => {
