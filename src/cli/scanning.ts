@@ -208,7 +208,13 @@ function withPoints(
     });
   if (end !== undefined) io.out(`${answerOf(io, end, table, run, journal?.path, true, units, options).text}\n`);
   else if (points > 0)
-    io.out(`${table.text(units)}\nfailed: ${counted(points, "point")} ${points === 1 ? "is" : "are"} done\n`);
+    io.out(
+      `${[
+        table.text(units),
+        `failed: ${counted(points, "point")} ${points === 1 ? "is" : "are"} done`,
+        ...withoutNumberLines(table),
+      ].join("\n")}\n`,
+    );
   if (journal !== undefined && end?.outcome !== "done") io.err(`go on later with: sacla resume ${journal.path}\n`);
   return error;
 }
@@ -238,7 +244,6 @@ function answerOf(
   const summary =
     `${end.outcome}: ${counted(end.points, "point")}, ` +
     `${end.shots.used} of ${end.shots.asked} shots used${dropped.join("")}`;
-  const without = withoutNumber(table.rows.flatMap(({ taken }) => (taken === null ? [] : [taken])));
   const again = end.outcome === "done" || journalPath === undefined ? "" : `\ngo on with: sacla resume ${journalPath}`;
   return {
     json: {
@@ -256,11 +261,17 @@ function answerOf(
       ...tableOn(io, table.text(units)),
       summary + again,
       ...answerLines(answers, units),
-      ...without.map((line) => `${line}. Look at shutters, attenuator and amplifier.`),
+      ...withoutNumberLines(table),
     ].join("\n"),
     // It ends otherwise only when somebody stops it.
     exitCode: end.outcome !== "done" ? EXIT_INTERRUPTED : isWritten ? 0 : 1,
   };
+}
+
+/** Why signals have no number at all: it is why there is no peak. */
+function withoutNumberLines(table: ScanTable): string[] {
+  const without = withoutNumber(table.rows.flatMap(({ taken }) => (taken === null ? [] : [taken])));
+  return without.map((line) => `${line}. Look at shutters, attenuator and amplifier, and whether all is in the beam.`);
 }
 
 /** The table as wide as the terminal; a file has all of it. */

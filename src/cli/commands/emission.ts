@@ -282,7 +282,7 @@ function calibrationText({
   const straight =
     lines.length === 2
       ? [
-          "two energies: a straight scale; its errors hold how much most spectrometers bend it, three energies measure it",
+          "two energies: a straight scale, its errors with how much most spectrometers bend it; three measure that",
         ]
       : [];
   return [

@@ -65,8 +65,8 @@ const TAN_SQUARED = 10;
  * The energy scale of a crystal spectrometer from maps of light of known energies: a curve quadratic in the energy,
  * with tilt and curvature of the lines across the sensor. Its likelihood is greatest: photons follow Poisson's
  * distribution about a Gaussian line, whose width is found for each energy and whose brightness for each block of rows,
- * on an even background. Two energies give a straight scale, whose errors hold how much a crystal at 72° bends it; three
- * and more a quadratic one.
+ * on an even background. Two energies give a straight scale, whose errors hold how much a crystal at 72° bends it;
+ * three and more a quadratic one.
  *
  * @throws BAD_ARGUMENT with fewer than two energies, or maps of different shapes
  * @throws NO_PEAK when the maps show no lines along a curve

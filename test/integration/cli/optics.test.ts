@@ -175,6 +175,8 @@ describe("sacla sdo", () => {
       // Out of the beam the optics show no peak and no edge: the scan ends before it is done.
       const begun = await cli([...command, ...learnt, "--shutter", "xrays", "--yes", "--journal", journal, ...at]);
       expect(begun.err).toMatch(/NO_PEAK|NO_STEP|TOO_FEW/);
+      if (command.includes("zero"))
+        expect(begun.out).toContain("visibility has no number in any shot: 14 not-converged. Look at shutters");
       const again = await cli(["resume", journal, "--yes"]);
       expect(again.err).toMatch(/NO_PEAK|NO_STEP|TOO_FEW/);
       expect(again.err).not.toContain("PLAN_CHANGED");
