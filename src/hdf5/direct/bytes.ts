@@ -118,9 +118,10 @@ export class Hdf5Bytes {
   view(address: number, length: number): DataView {
     this.#expect(address, length);
     const at = this.#base + address;
-    const holds = (window: Window): boolean => at >= window.start && at + length <= window.start + window.length;
     // Mostly a table is asked for piece by piece.
-    const window = holds(this.#last) ? this.#last : (this.#windows.find(holds) ?? this.#load(at, length));
+    const window = holds(this.#last, at, length)
+      ? this.#last
+      : (this.#windows.find((each) => holds(each, at, length)) ?? this.#load(at, length));
     if (window.bytes.length === WINDOW) this.#last = window;
     return new DataView(window.bytes.buffer, window.bytes.byteOffset + at - window.start, length);
   }
@@ -201,6 +202,10 @@ export class Hdf5Bytes {
       done += read;
     }
   }
+}
+
+function holds({ start, length: have }: Window, at: number, length: number): boolean {
+  return at >= start && at + length <= start + have;
 }
 
 function writtenAt(file: number): string {

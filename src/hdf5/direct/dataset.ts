@@ -87,8 +87,8 @@ export function datasetAt(file: Hdf5Bytes, address: number): DatasetHeader {
   if (type === undefined || space === undefined || layout === undefined)
     throw new UnsupportedStructure("not a dataset");
   const { element, odd, itemBytes } = type;
-  const isUsual = (bytes: number): boolean => bytes === 0 || bytes === itemBytes;
-  if (!isUsual(fillBytes) || !isUsual(oldFillBytes)) throw new UnsupportedStructure("another fill value");
+  const isUsual = (fillBytes === 0 || fillBytes === itemBytes) && (oldFillBytes === 0 || oldFillBytes === itemBytes);
+  if (!isUsual) throw new UnsupportedStructure("another fill value");
   if (layout.kind === "virtual") collectionAt(file, layout.heap);
   if (external !== undefined) layout = { kind: "external", parts: partsOf(file, external) };
   const { shape } = space;
@@ -304,10 +304,9 @@ function fillBytesIn(view: DataView): number {
 function layoutIn(view: DataView): Layout {
   const [version, type] = [view.getUint8(0), view.getUint8(1)];
   const [COMPACT, CONTIGUOUS, CHUNKED, VIRTUAL] = [0, 1, 2, 3];
-  const addressAt = (at: number): number | undefined => (isUndefined(view, at) ? undefined : uint64(view, at));
   if (version < 3 || version > 5) throw new UnsupportedStructure("another data layout");
   if (type === COMPACT) return { kind: "compact" };
-  if (type === CONTIGUOUS) return { kind: "contiguous", address: addressAt(2), bytes: uint64(view, 10) };
+  if (type === CONTIGUOUS) return { kind: "contiguous", address: addressAt(view, 2), bytes: uint64(view, 10) };
   if (type === VIRTUAL && version > 3) {
     return { kind: "virtual", heap: uint64(view, 2), object: view.getUint32(10, true) };
   }
@@ -315,7 +314,7 @@ function layoutIn(view: DataView): Layout {
   const none = { kind: "chunks", maxShape: [], isFiltered: false, bytes: undefined, mask: 0 } as const;
   if (version === 3) {
     const chunk = Array.from({ length: view.getUint8(2) }, (_, axis) => view.getUint32(11 + 4 * axis, true));
-    return { ...none, index: TREE_1, address: addressAt(3), chunk };
+    return { ...none, index: TREE_1, address: addressAt(view, 3), chunk };
   }
   const [flags, rank, lengthBytes] = [view.getUint8(2), view.getUint8(3), view.getUint8(4)];
   const chunk = Array.from({ length: rank }, (_, axis) => uintOf(view, 5 + axis * lengthBytes, lengthBytes));
@@ -325,12 +324,16 @@ function layoutIn(view: DataView): Layout {
   if ((flags & DONT_FILTER_EDGES) !== 0) throw new UnsupportedStructure("chunks at the edge without filters");
   if (index === SINGLE && (flags & 2) !== 0) {
     const [bytes, mask] = [uint64(view, at + 1), view.getUint32(at + 9, true)];
-    return { ...none, index, address: addressAt(at + 13), chunk, bytes, mask };
+    return { ...none, index, address: addressAt(view, at + 13), chunk, bytes, mask };
   }
   // What stands between the kind of index and its address: sizes that the index says too.
   const parameters = parameterBytes[index];
   if (parameters === undefined) throw new UnsupportedStructure("chunks in another index");
-  return { ...none, index, address: addressAt(at + 1 + parameters), chunk };
+  return { ...none, index, address: addressAt(view, at + 1 + parameters), chunk };
+}
+
+function addressAt(view: DataView, at: number): number | undefined {
+  return isUndefined(view, at) ? undefined : uint64(view, at);
 }
 
 const parameterBytes: Readonly<Record<number, number>> = {

@@ -37,11 +37,10 @@ export function treeNode(
   // To keep, because what the children hold is read before the next one is taken.
   const { buffer, byteOffset, length } = file.bytes(address, 24 + step * entries + keyBytes);
   const node = new DataView(buffer, byteOffset, length);
-  const keyAt = (i: number): DataView => new DataView(buffer, byteOffset + 24 + step * i, keyBytes);
   const children: { child: number; key: DataView; next: DataView }[] = [];
-  let key = keyAt(0);
+  let key = new DataView(buffer, byteOffset + 24, keyBytes);
   for (let i = 0; i < entries; i++) {
-    const next = keyAt(i + 1);
+    const next = new DataView(buffer, byteOffset + 24 + step * (i + 1), keyBytes);
     children.push({ child: uint64(node, 24 + step * i + keyBytes), key, next });
     key = next;
   }
