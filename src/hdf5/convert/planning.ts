@@ -277,7 +277,7 @@ function stackImage(
       throw new SaclaError(
         "BAD_GEOMETRY",
         `${id} has no geometry, so it cannot be written as ${format}; name a detector with the places of its ` +
-          "sensors, as MPCCDs have, or keep the images as they are with the format dataconvert.",
+          "sensors, or keep the images as they are with the format dataconvert.",
       );
     if (absGain === null)
       throw new SaclaError(
