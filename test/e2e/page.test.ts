@@ -294,8 +294,12 @@ describe("the page in Chromium", () => {
       .locator(".health")
       .getByText(/cannot be reached/)
       .waitFor({ timeout: WAIT_MS });
+    // Positions that are old do not look like those of now.
+    const old = page.locator(".unanswered table");
+    await old.first().waitFor({ timeout: WAIT_MS });
     await page.unroute("**/v1/**");
     await page.locator(".health").getByText(/lease/).waitFor({ timeout: WAIT_MS });
+    await expect.poll(() => old.count(), { timeout: WAIT_MS }).toBe(0);
     // Each part of the header is asked for by itself.
     await expect
       .poll(() =>

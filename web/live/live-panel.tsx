@@ -104,7 +104,11 @@ function LiveView({ bl, ids }: { bl: number; ids: readonly string[] }) {
       </div>
       <div className="live-plots">
         {isDrawn || isLate ? <SignalPlots bl={bl} /> : null}
-        {frame === undefined || !isDrawn ? null : <FrameCurves frame={frame} />}
+        {frame === undefined || !isDrawn ? null : (
+          <div className={quiet === null ? undefined : "quiet"}>
+            <FrameCurves frame={frame} />
+          </div>
+        )}
       </div>
     </div>
   );

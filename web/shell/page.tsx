@@ -84,6 +84,7 @@ function Workspace({ session, onLogOut }: { session: Session; onLogOut: () => vo
   const isStored = methods.length > 0 && !methods.includes("live.shots");
   setHome(isStored ? "runs" : "live");
   const shown = location.hash === "" && isStored ? "runs" : panel;
+  const fault = holder.error ?? beam.error ?? about.error ?? null;
   const { Panel } = panels[shown] ?? { Panel: LivePanel };
   return (
     <>
@@ -116,7 +117,7 @@ function Workspace({ session, onLogOut }: { session: Session; onLogOut: () => vo
           holder={holder.error === undefined ? holder.value : undefined}
           beam={beam.error === undefined ? beam.value : undefined}
           source={about.value?.name ?? about.error ?? "…"}
-          fault={holder.error ?? beam.error ?? about.error ?? null}
+          fault={fault}
         />
         {session.hasKeys ? (
           <button type="button" onClick={onLogOut} title={`${session.name}, ${session.role}`}>
@@ -126,7 +127,7 @@ function Workspace({ session, onLogOut }: { session: Session; onLogOut: () => vo
         <Shortcuts panels={panelNames} />
         <StopButton bl={bl} axes={axes.value ?? 0} why={whyNoStop(session, about.value?.methods, axes)} />
       </header>
-      <main>
+      <main className={fault === null ? undefined : "unanswered"}>
         {about.value === undefined || (hasSettings && settings.value === undefined) ? (
           <p role="status">{about.error ?? settings.error ?? "asking the source…"}</p>
         ) : (
