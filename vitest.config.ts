@@ -2,12 +2,13 @@ import { availableParallelism } from "node:os";
 import { defineConfig, type TestProjectConfiguration } from "vitest/config";
 import { BaseSequencer, type InlineConfig, type TestSpecification } from "vitest/node";
 import { nativeFiles, nativeSources } from "./test/support/native-sources.ts";
+import { WAIT_MS } from "./test/support/until.ts";
 
 /** Where CI wants a report for machines besides the one for people. */
 const report = process.env["SACLA_TEST_REPORT"];
 /** Ends a test that hangs. No test is measured by it: a loaded machine takes ten times as long as a quiet one. */
 const timeoutMs =
-  1000 * Number(process.env["SACLA_TEST_TIMEOUT_S"] ?? (process.env["SACLA_TEST_FULL"] === "1" ? 900 : 300));
+  1000 * Number(process.env["SACLA_TEST_TIMEOUT_S"] ?? (process.env["SACLA_TEST_FULL"] === "1" ? 900 : 600));
 
 /**
  * Many tests wait: for shots, for motions, for programs. So more files than there are cores run at once, and those that
@@ -42,6 +43,8 @@ export default defineConfig({
   test: {
     testTimeout: timeoutMs,
     hookTimeout: timeoutMs,
+    teardownTimeout: timeoutMs,
+    expect: { poll: { timeout: WAIT_MS } },
     reporters: report === undefined ? ["default"] : ["default", ["json", { outputFile: report }]],
     sequence: { sequencer: LongestFirst },
     server: { deps: { external: [nativeFiles] } },

@@ -32,7 +32,9 @@ describe("sacla replay-live", () => {
     expect([bl, places.length, karaboBridge]).toEqual([2, 2, expect.stringMatching(/^tcp:\/\/127\.0\.0\.1:\d+$/)]);
     const follow = ["live", "--bl", "2", "-d", "MPCCD-8B0-2-010", "--policy", "every", "--json"];
     const first = await cli([...follow, "--url", places[0], "--until-run-end"]);
-    expect([first.code, first.err]).toEqual([0, ""]);
+    // It may say that it waits: on a slow computer shots do not come at once.
+    const besides = first.err.replaceAll(/^no shot for \d+ s: run 300001 is on; is there beam\?\n/gm, "");
+    expect([first.code, besides]).toEqual([0, ""]);
     expect(JSON.parse(first.out)).toMatchObject({ detector: "MPCCD-8B0-2-010", used: 9, dropped: {} });
     expect([...first.files.keys()]).toEqual(["live-bl2-MPCCD-8B0-2-010.png"]);
     // The run has stopped now, as any other.

@@ -28,7 +28,6 @@ import { temporaryFolder } from "../support/temporary.ts";
 
 const folder = temporaryFolder();
 const fixture = fileURLToPath(new URL("../../fixtures/tiny-octal.h5", import.meta.url));
-const WAIT_MS = 60_000;
 type ScanSettings = Parameters<typeof scan>[0];
 
 let browser: Browser;
@@ -72,23 +71,23 @@ afterAll(async () => {
 describe("runs, data and steering in Chromium", () => {
   itInBrowser("shows operators the requests to the accelerator, and takes their answers", async () => {
     const { page, faults } = await openPage(browser, sim.address, "requests");
-    await page.getByText("Nothing has been asked for").waitFor({ timeout: WAIT_MS });
+    await page.getByText("Nothing has been asked for").waitFor();
     await using facility = await connect(sim.address);
     await using control = await facility.ec.control(3, { name: "Yuki", reason: "two colours" });
     const asked = control.request({ bl3_chicane1: 60 }, { agree: () => false, reason: "two colours" });
     const refused = expect(asked).rejects.toMatchObject({ code: "REQUEST_DECLINED" });
     await page.getByLabel("operator's name").fill("Sora");
     const row = page.locator('[data-request="1"]');
-    await row.getByText("0 → 60 fs").waitFor({ timeout: WAIT_MS });
+    await row.getByText("0 → 60 fs").waitFor();
     await page.getByLabel("reason of the answer to 1").fill("half of it");
     await page.getByLabel("other value for 1").fill("40");
     await page.getByLabel("other value for 1").press("Enter");
     await refused;
-    await row.locator('[data-state="withdrawn"]').waitFor({ timeout: WAIT_MS });
+    await row.locator('[data-state="withdrawn"]').waitFor();
     const second = control.request({ bl3_chicane1: 30 }, { reason: "again" });
     await page.getByRole("button", { name: "accept 2" }).click();
     const { bl3_chicane1: kept } = await second;
-    await page.locator('[data-request="2"] [data-state="kept"]').waitFor({ timeout: WAIT_MS });
+    await page.locator('[data-request="2"] [data-state="kept"]').waitFor();
     const shown = await page.locator('[data-request="2"]').textContent();
     expect(shown).toContain(`${kept?.evidence?.shots} shots`);
     const log = (await facility.ec.requestLog(3)).map(({ event }) => event);
@@ -97,7 +96,7 @@ describe("runs, data and steering in Chromium", () => {
       (await page.locator("[data-log] tbody tr td:nth-child(4)").allTextContents())
         .toReversed()
         .map((text) => text.split(" ")[0] ?? "");
-    await expect.poll(events, { timeout: WAIT_MS }).toEqual(log);
+    await expect.poll(events).toEqual(log);
     expect(await faultsOf(page, "requests")).toEqual([]);
     expect(faults).toEqual([]);
     await page.close();
@@ -108,11 +107,11 @@ describe("runs, data and steering in Chromium", () => {
     const plan = page.getByLabel("plan", { exact: true }).locator("select");
     await plan.selectOption("broken.mjs");
     await page.getByRole("button", { name: "dry run" }).click();
-    await page.getByText("must export a plan").waitFor({ timeout: WAIT_MS });
+    await page.getByText("must export a plan").waitFor();
     await plan.selectOption("grid.mjs");
     await page.getByRole("button", { name: "dry run" }).click();
     const found = page.locator("[data-dry-run]");
-    await found.waitFor({ timeout: WAIT_MS });
+    await found.waitFor();
     await using facility = await connect(sim.address);
     const { default: loaded } = (await import(join(folder, "grid.mjs"))) as { default: Plan };
     const expected = await estimate(loaded, await facility.ec.view(3));
@@ -130,14 +129,14 @@ describe("runs, data and steering in Chromium", () => {
     await page
       .locator('[data-scan="running"]')
       .getByText(/about \d+ s left/)
-      .waitFor({ timeout: WAIT_MS });
+      .waitFor();
     await page.getByRole("button", { name: "pause", exact: true }).last().click();
-    await page.locator('[data-scan="paused"]').waitFor({ timeout: WAIT_MS });
+    await page.locator('[data-scan="paused"]').waitFor();
     await page.getByRole("button", { name: "go on" }).click();
-    await page.locator('[data-scan="running"]').waitFor({ timeout: WAIT_MS });
-    await page.getByText(/[3-9] of 12 points/).waitFor({ timeout: WAIT_MS });
+    await page.locator('[data-scan="running"]').waitFor();
+    await page.getByText(/[3-9] of 12 points/).waitFor();
     await page.getByRole("button", { name: "stop after this point" }).click();
-    await page.locator('[data-scan="stopped"]').waitFor({ timeout: WAIT_MS });
+    await page.locator('[data-scan="stopped"]').waitFor();
     await faultsOf(page, "plan-stopped");
     expect(faults).toEqual([]);
     await page.close();
@@ -154,9 +153,9 @@ describe("runs, data and steering in Chromium", () => {
     await page
       .locator(".held")
       .getByText(/no beam/)
-      .waitFor({ timeout: WAIT_MS });
+      .waitFor();
     await page.getByRole("button", { name: "abort now" }).click();
-    await page.locator('[data-scan="aborted"]').waitFor({ timeout: WAIT_MS });
+    await page.locator('[data-scan="aborted"]').waitFor();
     // What stands there can be gone on with: its settings are those of a scan.
     const command = (await page.locator('[data-scan="aborted"] pre').textContent()) ?? "";
     const { settings } = Journal.context(command.replace("sacla resume ", ""));
@@ -176,13 +175,13 @@ describe("runs, data and steering in Chromium", () => {
     await presets.getByLabel("comment").fill("after the knife edge");
     await presets.getByRole("button", { name: "keep where devices are now" }).click();
     await presets.getByRole("button", { name: "aligned" }).first().click();
-    await presets.getByText("All is as in aligned").waitFor({ timeout: WAIT_MS });
+    await presets.getByText("All is as in aligned").waitFor();
     {
       await using control = await facility.ec.control(3, { name: "Yuki", reason: "away" });
       await control.axis("bl3_st2_pm040").moveTo(400);
     }
     const row = presets.locator("[data-preset] tbody tr");
-    await row.getByText("bl3_st2_pm040").waitFor({ timeout: WAIT_MS });
+    await row.getByText("bl3_st2_pm040").waitFor();
     expect((await row.locator("td").allTextContents()).slice(0, 3)).toEqual(["400", "→", "100 pulse"]);
     expect(await faultsOf(page, "presets")).toEqual([]);
     const back = presets.getByRole("button", { name: "put back aligned" });
@@ -191,8 +190,8 @@ describe("runs, data and steering in Chromium", () => {
     await lease.getByLabel("your name").fill("Mirai");
     await lease.getByLabel("reason").fill("back");
     await lease.getByRole("button", { name: "take control" }).click();
-    await back.click({ timeout: WAIT_MS });
-    await presets.getByText("All is as in aligned").waitFor({ timeout: WAIT_MS });
+    await back.click();
+    await presets.getByText("All is as in aligned").waitFor();
     expect(await facility.ec.read(3, "bl3_st2_pm040")).toMatchObject({ value: 100 });
     await lease.getByRole("button", { name: "give it back" }).click();
     const [kept] = await new Presets(join(folder, "presets.jsonl")).list();
@@ -205,7 +204,7 @@ describe("runs, data and steering in Chromium", () => {
     const { page } = await openPage(browser, sim.address, "runs?run=1450001");
     await page.getByLabel("signals").fill("BM1");
     const first = page.locator(".signal-picker li button").first();
-    await first.getByText("xfel_bl_3_tc_bm_1_pd/charge").waitFor({ timeout: WAIT_MS });
+    await first.getByText("xfel_bl_3_tc_bm_1_pd/charge").waitFor();
     expect(await first.textContent()).toContain("follows the pulse energy");
     await page.close();
   });
@@ -218,14 +217,14 @@ describe("runs, data and steering in Chromium", () => {
       const [rate] = await facility.endpoint.call("page.imageSummary", { bl: 2, run: 300001 });
       const { value = null, error = null } = rate ?? {};
       const text = quantityWithError(value ?? Number.NaN, error ?? Number.NaN, "%");
-      await page.locator(".computed", { hasText: "hit rate" }).getByText(text).waitFor({ timeout: WAIT_MS });
-      await page.locator(".computed", { hasText: "nearest dark" }).getByText("300001").waitFor({ timeout: WAIT_MS });
+      await page.locator(".computed", { hasText: "hit rate" }).getByText(text).waitFor();
+      await page.locator(".computed", { hasText: "nearest dark" }).getByText("300001").waitFor();
       expect(await faultsOf(page, "runs-images")).toEqual([]);
       await page.getByRole("link", { name: "300001" }).press("Enter");
       const saved = async (button: string): Promise<{ readonly bytes: Buffer; readonly name: string }> => {
         const [download] = await Promise.all([
-          page.waitForEvent("download", { timeout: WAIT_MS }),
-          page.getByRole("button", { name: button }).press("Enter", { timeout: WAIT_MS }),
+          page.waitForEvent("download"),
+          page.getByRole("button", { name: button }).press("Enter"),
         ]);
         return { bytes: readFileSync(await download.path()), name: download.suggestedFilename() };
       };
@@ -249,17 +248,17 @@ describe("runs, data and steering in Chromium", () => {
 
   itInBrowser("looks into a file: tree, attributes, and a dataset as table, curve and picture", async () => {
     const { page, faults } = await openPage(browser, file.address, "files");
-    await page.getByRole("button", { name: "run_300001" }).press("Enter", { timeout: WAIT_MS });
-    await page.getByRole("button", { name: "detector_2d_1" }).press("Enter", { timeout: WAIT_MS });
-    await page.getByRole("button", { name: /^tag_/ }).first().press("Enter", { timeout: WAIT_MS });
-    await page.getByRole("button", { name: "detector_data" }).press("Enter", { timeout: WAIT_MS });
-    await page.locator(".h5-picture canvas").waitFor({ timeout: WAIT_MS });
+    await page.getByRole("button", { name: "run_300001" }).press("Enter");
+    await page.getByRole("button", { name: "detector_2d_1" }).press("Enter");
+    await page.getByRole("button", { name: /^tag_/ }).first().press("Enter");
+    await page.getByRole("button", { name: "detector_data" }).press("Enter");
+    await page.locator(".h5-picture canvas").waitFor();
     await page.waitForTimeout(1000);
     expect(await faultsOf(page, "files-picture")).toEqual([]);
     const as = page.locator("label", { hasText: /^as / }).locator("select");
     await as.selectOption("table");
     const row = page.locator("[data-values] tbody tr").nth(3).locator("td");
-    await row.first().waitFor({ timeout: WAIT_MS });
+    await row.first().waitFor();
     const shown = (await row.allTextContents()).map(Number);
     await using facility = await connect(fixture);
     const run = await facility.run(2, 300001);
@@ -268,10 +267,10 @@ describe("runs, data and steering in Chromium", () => {
       expect(shown).toEqual(shown.map((_, column) => images[sensor]?.get(3, column)));
     await as.selectOption("curve");
     await page.getByLabel("axis 0").fill("3");
-    await page.locator(".curve canvas, .curve svg").first().waitFor({ timeout: WAIT_MS });
+    await page.locator(".curve canvas, .curve svg").first().waitFor();
     expect(await faultsOf(page, "files-curve")).toEqual([]);
     await page.getByRole("navigation", { name: "path in the file" }).getByRole("button").first().click();
-    await page.getByRole("region", { name: "members" }).waitFor({ timeout: WAIT_MS });
+    await page.getByRole("region", { name: "members" }).waitFor();
     expect(await faultsOf(page, "files-tree")).toEqual([]);
     expect(faults).toEqual([]);
     await page.close();
@@ -281,25 +280,25 @@ describe("runs, data and steering in Chromium", () => {
     const { page, faults } = await openPage(browser, file.address, "");
     await page.goto(`${file.address}/`);
     // A source without live shots begins with its runs, and stays there.
-    await page.getByRole("link", { name: "300001" }).click({ timeout: WAIT_MS });
-    await page.getByText("Run 300001: tiny octal").waitFor({ timeout: WAIT_MS });
+    await page.getByRole("link", { name: "300001" }).click();
+    await page.getByText("Run 300001: tiny octal").waitFor();
     await page.getByLabel("colours").selectOption("Magma");
     await page.getByText("Layout", { exact: true }).click();
     await page.getByLabel("name of the layout").fill("spots");
     await page.getByLabel("name of the layout").press("Enter");
-    await page.getByRole("button", { name: "spots", exact: true }).waitFor({ timeout: WAIT_MS });
+    await page.getByRole("button", { name: "spots", exact: true }).waitFor();
     await page.getByRole("button", { name: "copy the link" }).click();
     const link = await page.getByLabel("link", { exact: true }).inputValue();
     expect(link).toBe(`${file.address}/#/runs?run=300001&map=Magma`);
     expect(await faultsOf(page, "layout")).toEqual([]);
     await page.getByRole("link", { name: "Files" }).click();
-    await page.getByRole("region", { name: "members" }).waitFor({ timeout: WAIT_MS });
+    await page.getByRole("region", { name: "members" }).waitFor();
     await page.goto(`about:blank`);
     await page.goto(`${file.address}/`);
-    await page.getByRole("region", { name: "members" }).waitFor({ timeout: WAIT_MS });
+    await page.getByRole("region", { name: "members" }).waitFor();
     await page.getByText("Layout", { exact: true }).click();
     await page.getByRole("button", { name: "spots", exact: true }).click();
-    await page.getByText("Run 300001: tiny octal").waitFor({ timeout: WAIT_MS });
+    await page.getByText("Run 300001: tiny octal").waitFor();
     expect(await page.getByLabel("colours").inputValue()).toBe("Magma");
     expect(faults).toEqual([]);
     await page.close();
@@ -321,24 +320,24 @@ describe("runs, data and steering in Chromium", () => {
       const viewing = await view(folder, [address]);
       try {
         const { page, faults } = await openPage(browser, viewing.address, "live?bl=2");
-        await page.getByText(/run 300001 · tag 3845593\d\d/).waitFor({ timeout: WAIT_MS });
+        await page.getByText(/run 300001 · tag 3845593\d\d/).waitFor();
         expect(await faultsOf(page, "replay-live")).toEqual([]);
         const [download] = await Promise.all([
-          page.waitForEvent("download", { timeout: WAIT_MS }),
+          page.waitForEvent("download"),
           page.getByRole("button", { name: "save PNG" }).click(),
         ]);
         expect(download.suggestedFilename()).toMatch(/^300001-MPCCD-8B0-2-010-3845593\d\d\.png$/);
         await page.getByRole("link", { name: "Runs" }).click();
-        await page.locator(".computed", { hasText: "nearest dark" }).getByText("300001").waitFor({ timeout: WAIT_MS });
+        await page.locator(".computed", { hasText: "nearest dark" }).getByText("300001").waitFor();
         await page.getByRole("link", { name: "300001" }).click();
-        await page.getByText(/tag 384559337 · raw/).waitFor({ timeout: WAIT_MS });
+        await page.getByText(/tag 384559337 · raw/).waitFor();
         for (const [panel, text] of [
           ["Files", "This source is no file and no folder"],
           ["Steer", "This source controls nothing"],
           ["Requests", "This source takes no requests"],
         ] as const) {
           await page.getByRole("link", { name: panel }).click();
-          await page.getByText(text).last().waitFor({ timeout: WAIT_MS });
+          await page.getByText(text).last().waitFor();
         }
         expect(faults).toEqual([]);
         await page.close();
@@ -358,8 +357,8 @@ describe("runs, data and steering in Chromium", () => {
       const viewing = await view(folder, [address]);
       try {
         const { page, faults } = await openPage(browser, viewing.address, "runs?bl=2&run=300001");
-        await page.getByText(/tag 384559337 · raw/).waitFor({ timeout: WAIT_MS });
-        await page.locator("[data-selected]").getByText("9 shots").waitFor({ timeout: WAIT_MS });
+        await page.getByText(/tag 384559337 · raw/).waitFor();
+        await page.locator("[data-selected]").getByText("9 shots").waitFor();
         expect(await faultsOf(page, "gateway")).toEqual([]);
         expect(faults).toEqual([]);
         await page.close();

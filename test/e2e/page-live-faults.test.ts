@@ -16,7 +16,6 @@ import { temporaryFolder } from "../support/temporary.ts";
 
 const folder = temporaryFolder();
 const [DUAL, OCTAL] = ["MPCCD-2N0-M02-001", "MPCCD-8N0-3-002"];
-const WAIT_MS = 60_000;
 
 let browser: Browser;
 let sim: Viewing;
@@ -37,22 +36,22 @@ describe("live pictures that end, and the keyboard", () => {
     await page
       .getByText(new RegExp(`${DUAL}.*· raw|${OCTAL}.*· raw`))
       .first()
-      .waitFor({ timeout: WAIT_MS });
+      .waitFor();
     await page.getByLabel("detector").selectOption(DUAL);
     await page
       .getByText(new RegExp(`${DUAL} · .*· raw`))
       .first()
-      .waitFor({ timeout: WAIT_MS });
+      .waitFor();
     await using facility = await connect(sim.address);
     await using control = await facility.ec.control(3, { name: "Yuki", reason: "ends" });
     const quiet = page.locator(".picture-view.quiet .quiet-note");
     const picture = page.getByLabel(`picture of ${DUAL}`, { exact: true });
     const { run } = await control.startRun({ comment: "short", detectors: [DUAL], shots: 30 });
-    await page.getByText(`run ${run}`).first().waitFor({ timeout: WAIT_MS });
-    await quiet.getByText(`no run is on, ${run} has ended`).waitFor({ timeout: WAIT_MS });
+    await page.getByText(`run ${run}`).first().waitFor();
+    await quiet.getByText(`no run is on, ${run} has ended`).waitFor();
     await control.startRun({ comment: "without it", detectors: [OCTAL], shots: 0 });
-    await page.getByText(`${DUAL} is no longer live on beamline 3`).waitFor({ timeout: WAIT_MS });
-    await quiet.getByText(/no data since .* has no detector/).waitFor({ timeout: WAIT_MS });
+    await page.getByText(`${DUAL} is no longer live on beamline 3`).waitFor();
+    await quiet.getByText(/no data since .* has no detector/).waitFor();
     expect(await picture.count(), "the last picture stays, grey").toBe(1);
     const choices = await page.getByLabel("detector").locator("option").allTextContents();
     expect(choices).toContain(`${DUAL} (not live)`);
@@ -61,7 +60,7 @@ describe("live pictures that end, and the keyboard", () => {
     // For the next run all detectors can be chosen; those that are live are.
     await page.keyboard.press("5");
     const boxes = page.getByRole("region", { name: "run control" });
-    await boxes.getByLabel(OCTAL).waitFor({ timeout: WAIT_MS });
+    await boxes.getByLabel(OCTAL).waitFor();
     expect([await boxes.getByLabel(OCTAL).isChecked(), await boxes.getByLabel(DUAL).isChecked()]).toEqual([
       true,
       false,
@@ -73,9 +72,9 @@ describe("live pictures that end, and the keyboard", () => {
     await page
       .getByText(/with it|· raw/)
       .first()
-      .waitFor({ timeout: WAIT_MS });
-    await expect.poll(() => page.getByText("no longer live").count(), { timeout: WAIT_MS }).toBe(0);
-    await expect.poll(() => quiet.count(), { timeout: WAIT_MS }).toBe(0);
+      .waitFor();
+    await expect.poll(() => page.getByText("no longer live").count()).toBe(0);
+    await expect.poll(() => quiet.count()).toBe(0);
     await control.stopRun();
     expect(faults).toEqual([]);
     await page.close();
@@ -93,7 +92,7 @@ describe("live pictures that end, and the keyboard", () => {
     });
     await page.goto(`${sim.address}/#/runs?run=1519981&det=MPCCD-1N0-M06-002`);
     const box = async (of: string): Promise<Record<"x" | "y" | "width" | "height", number>> => {
-      await page.locator(of).waitFor({ timeout: WAIT_MS });
+      await page.locator(of).waitFor();
       return (await page.evaluate(`(() => {
         const canvas = document.querySelector("${of}");
         const { x, y, width, height } = canvas.getBoundingClientRect();
@@ -117,11 +116,11 @@ describe("live pictures that end, and the keyboard", () => {
     await page.route("**/assets/plots-*.js", (route) => route.abort());
     await page.goto(`${sim.address}/#/live?det=${DUAL}`);
     await page.reload();
-    await page.locator(".alone .levels").waitFor({ timeout: WAIT_MS });
+    await page.locator(".alone .levels").waitFor();
     await page
       .getByText(/The plots cannot be loaded: .*Load the page again/)
       .first()
-      .waitFor({ timeout: WAIT_MS });
+      .waitFor();
     expect(await page.getByRole("button", { name: "STOP" }).isEnabled()).toBe(true);
     expect(await page.locator(".alone .levels").isVisible()).toBe(true);
     await page.close();
@@ -131,7 +130,7 @@ describe("live pictures that end, and the keyboard", () => {
     const page = await browser.newPage({ viewport: { width: 390, height: 844 } });
     await page.goto(`${sim.address}/#/runs?run=1519981&det=MPCCD-1N0-M06-002`);
     const canvas = page.locator(".picture canvas[data-engine]");
-    await canvas.waitFor({ timeout: WAIT_MS });
+    await canvas.waitFor();
     expect((await canvas.boundingBox())?.width).toBeGreaterThan(270);
     expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(390);
     expect(await faultsOf(page, "phone")).toEqual([]);
@@ -142,7 +141,7 @@ describe("live pictures that end, and the keyboard", () => {
     const { page } = await openPage(browser, sim.address, "runs?run=1519981&det=MPCCD-1N0-M06-002");
     await page.emulateMedia({ forcedColors: "active" });
     const bar = page.locator(".colour-bar > div");
-    await bar.waitFor({ timeout: WAIT_MS });
+    await bar.waitFor();
     const { data } = PNG.sync.read(await bar.screenshot());
     expect(new Set(new Uint32Array(data.buffer, data.byteOffset, data.byteLength >> 2)).size).toBeGreaterThan(20);
     await page.close();
@@ -150,7 +149,7 @@ describe("live pictures that end, and the keyboard", () => {
 
   itInBrowser("has a low header at every width, also that of a window at 200 % zoom", async () => {
     const { page } = await openPage(browser, sim.address, "live");
-    await page.locator(".health").getByText("shot → screen").waitFor({ timeout: WAIT_MS });
+    await page.locator(".health").getByText("shot → screen").waitFor();
     const low: Record<number, boolean> = {};
     for (const width of [320, 390, 640, 800, 920, 1024, 1280, 1920]) {
       await page.setViewportSize({ width, height: 600 });
@@ -162,7 +161,7 @@ describe("live pictures that end, and the keyboard", () => {
 
   itInBrowser("is reached by keys alone: panels, the list of keys, a zoomed picture, a rectangle", async () => {
     const { page, faults } = await openPage(browser, sim.address, "runs?run=1519981&det=MPCCD-1N0-M06-002");
-    await page.getByText(/· raw/).first().waitFor({ timeout: WAIT_MS });
+    await page.getByText(/· raw/).first().waitFor();
     await page.keyboard.press("?");
     const keys = page.getByRole("dialog", { name: "keys of this page" });
     await keys.getByText("Shift+Esc").waitFor();
@@ -179,12 +178,12 @@ describe("live pictures that end, and the keyboard", () => {
     await page
       .getByText(/· every pixel/)
       .first()
-      .waitFor({ timeout: WAIT_MS });
+      .waitFor();
     await page.keyboard.press("0");
     await page
       .getByText(/each point: mean of/)
       .first()
-      .waitFor({ timeout: WAIT_MS });
+      .waitFor();
     await page.getByLabel("rectangle: rows, columns").fill("5,2,0,9");
     await page.keyboard.press("Enter");
     await page.getByText("four whole numbers").waitFor();
@@ -200,11 +199,11 @@ describe("live pictures that end, and the keyboard", () => {
     await page.getByLabel("condition", { exact: true }).fill("");
     await page.keyboard.type("xfel_bl_3_tc_bm_1_pd/charge >= 1e-10");
     await page.keyboard.press("Enter");
-    await page.locator(".conditions").getByText(">= 1e-10").waitFor({ timeout: WAIT_MS });
+    await page.locator(".conditions").getByText(">= 1e-10").waitFor();
     expect(await faultsOf(page, "run-keys")).toEqual([]);
     await page.locator("h1").first().click();
     await page.keyboard.press("3");
-    await page.getByRole("heading", { name: "Arrival timing: run 1519981" }).waitFor({ timeout: WAIT_MS });
+    await page.getByRole("heading", { name: "Arrival timing: run 1519981" }).waitFor();
     await page
       .locator("label", { hasText: /^edges/ })
       .locator("select")
@@ -212,7 +211,7 @@ describe("live pictures that end, and the keyboard", () => {
     await page
       .locator("[data-edges]")
       .getByText(/600 shots/)
-      .waitFor({ timeout: WAIT_MS });
+      .waitFor();
     await using facility = await connect(sim.address);
     const { fittingPx } = await (await facility.run(3, 1519981)).timingEdges();
     const usable = fittingPx.filter(Number.isFinite).length;

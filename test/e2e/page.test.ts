@@ -30,7 +30,6 @@ const root = fileURLToPath(new URL("../../", import.meta.url));
 const fixture = join(root, "fixtures/tiny-octal.h5");
 const folder = temporaryFolder();
 const SMALL = "MPCCD-2N0-M02-001";
-const WAIT_MS = 60_000;
 
 let browser: Browser;
 let sim: Viewing;
@@ -51,7 +50,7 @@ afterAll(async () => {
 });
 
 const untilSeen = async (page: Page, text: string | RegExp): Promise<void> =>
-  await page.getByText(text).first().waitFor({ timeout: WAIT_MS });
+  await page.getByText(text).first().waitFor();
 
 async function rgbOf(page: Page): Promise<(x: number, y: number) => readonly [number, number, number]> {
   const png = PNG.sync.read(await page.screenshot());
@@ -153,7 +152,7 @@ describe("the page in Chromium", () => {
   itInBrowser("sums a rectangle as the library does, over the sensor pixels in it", async () => {
     const roi = { rows: [20, 60], columns: [30, 90] } as const;
     const { page } = await openPage(browser, file.address, "runs?run=300001&rois=20-60-30-90");
-    await page.locator("[data-roi-sum]").getByText(/\d/).waitFor({ timeout: WAIT_MS });
+    await page.locator("[data-roi-sum]").getByText(/\d/).waitFor();
     const shown = Number(await page.locator("[data-roi-sum]").textContent());
     const sum = await sumOfSensorPixels(roi);
     expect(shown).toBeCloseTo(sum, 3);
@@ -163,7 +162,7 @@ describe("the page in Chromium", () => {
   itInBrowser("draws rings round the beam where the library says that the values are", async () => {
     const place = "runs?run=300001&rings=on&unit=q_A%5E-1&distance=50&energy=10000";
     const { page, faults } = await openPage(browser, file.address, place);
-    await page.locator("[data-ring]").first().waitFor({ timeout: WAIT_MS });
+    await page.locator("[data-ring]").first().waitFor();
     const drawn = (await page.evaluate(`(() => {
         const [x, y] = document.querySelector("[data-beam]").getAttribute("d").slice(1).split(/[hM ]/).map(Number);
         const all = [...document.querySelectorAll("[data-ring]")].map((ring) => ({
@@ -204,7 +203,7 @@ describe("the page in Chromium", () => {
     const replay = await view(folder, [server.addresses[0] ?? ""]);
     try {
       const { page, faults } = await openPage(browser, replay.address, "live?bl=2&rois=20-60-30-90");
-      await page.locator("[data-roi-sum]").getByText(/\d/).waitFor({ timeout: WAIT_MS });
+      await page.locator("[data-roi-sum]").getByText(/\d/).waitFor();
       const [what = "", sum] = (await page.evaluate(
         `[document.querySelector(".what").textContent, document.querySelector("[data-roi-sum]").textContent]`,
       )) as string[];
@@ -252,7 +251,7 @@ describe("the page in Chromium", () => {
     await untilSeen(page, /· raw/);
     const drawn = async (): Promise<number> => Number(await page.locator("html").getAttribute("data-drawn"));
     const before = await drawn();
-    await expect.poll(drawn, { timeout: WAIT_MS }).toBeGreaterThan(before + 2);
+    await expect.poll(drawn).toBeGreaterThan(before + 2);
     const box = await page.locator(".picture canvas[data-engine]").boundingBox();
     // What follows the mouse may come a moment after the canvas.
     const readOut = page.getByText(new RegExp(`pixel \\(\\d+, \\d+\\) of ${SMALL}-[12]`));
@@ -262,7 +261,7 @@ describe("the page in Chromium", () => {
       await page.mouse.move(left + (box?.width ?? 0) * 0.3, top + (box?.height ?? 0) * 0.5);
       return await readOut.count();
     };
-    await expect.poll(moved, { timeout: WAIT_MS, interval: 500 }).toBeGreaterThan(0);
+    await expect.poll(moved, { interval: 500 }).toBeGreaterThan(0);
     // Twice a second, however many pictures come: the screen is not drawn for numbers alone. What changes within 100 ms
     // is one drawing.
     const changes = (await page.evaluate(`new Promise((resolve) => {
@@ -293,13 +292,13 @@ describe("the page in Chromium", () => {
     await page
       .locator(".health")
       .getByText(/cannot be reached/)
-      .waitFor({ timeout: WAIT_MS });
+      .waitFor();
     // Positions that are old do not look like those of now.
     const old = page.locator(".unanswered table");
-    await old.first().waitFor({ timeout: WAIT_MS });
+    await old.first().waitFor();
     await page.unroute("**/v1/**");
-    await page.locator(".health").getByText(/lease/).waitFor({ timeout: WAIT_MS });
-    await expect.poll(() => old.count(), { timeout: WAIT_MS }).toBe(0);
+    await page.locator(".health").getByText(/lease/).waitFor();
+    await expect.poll(() => old.count()).toBe(0);
     // Each part of the header is asked for by itself.
     await expect
       .poll(() =>
@@ -317,11 +316,11 @@ describe("the page in Chromium", () => {
     await page.getByText("Layout", { exact: true }).click();
     await page.getByLabel("name of the layout").fill("alignment");
     await page.getByLabel("name of the layout").press("Enter");
-    await page.getByRole("button", { name: "alignment", exact: true }).waitFor({ timeout: WAIT_MS });
+    await page.getByRole("button", { name: "alignment", exact: true }).waitFor();
     // Another browser.
     const { page: other } = await openPage(browser, sim.address, "runs");
     await other.getByText("Layout", { exact: true }).click();
-    await other.getByRole("button", { name: "alignment", exact: true }).click({ timeout: WAIT_MS });
+    await other.getByRole("button", { name: "alignment", exact: true }).click();
     await untilSeen(other, /Lease of beamline 3/);
     await other.getByRole("button", { name: "forget the layout alignment" }).click();
     await expect.poll(() => other.getByText("forget the layout").count()).toBe(0);
@@ -348,13 +347,13 @@ describe("the page in Chromium", () => {
     });
     const further = async (more: number): Promise<number> => {
       const wanted = answers + more;
-      await expect.poll(() => answers, { timeout: WAIT_MS }).toBeGreaterThanOrEqual(wanted);
+      await expect.poll(() => answers).toBeGreaterThanOrEqual(wanted);
       return (await page.evaluate("window.liveBuffers")) as number;
     };
     await page.goto(`${sim.address}/#/live?det=${SMALL}-1`);
     await untilSeen(page, /· raw/);
     // Signal, histogram and profile: a plot that comes later would count.
-    await expect.poll(() => page.locator(".curve canvas").count(), { timeout: WAIT_MS }).toBe(3);
+    await expect.poll(() => page.locator(".curve canvas").count()).toBe(3);
     const before = await further(4);
     expect(before).toBeGreaterThan(5);
     // Each drawing of one plot has made at least two.
@@ -371,7 +370,7 @@ describe("the page in Chromium", () => {
     await untilSeen(page, /no data since/);
     const before = Number(await page.locator("html").getAttribute("data-drawn"));
     await expect
-      .poll(async () => Number(await page.locator("html").getAttribute("data-drawn")), { timeout: WAIT_MS })
+      .poll(async () => Number(await page.locator("html").getAttribute("data-drawn")))
       .toBeGreaterThan(before + 1);
     await page.close();
   });
@@ -400,7 +399,7 @@ describe("the page in Chromium", () => {
     await untilSeen(page, "now → will be");
     await page.getByRole("button", { name: "move", exact: true }).click();
     const at = page.locator('[data-axis="bl3_st2_pm040"]');
-    await expect.poll(async () => parseFloat((await at.textContent()) ?? ""), { timeout: WAIT_MS }).toBeGreaterThan(50);
+    await expect.poll(async () => parseFloat((await at.textContent()) ?? "")).toBeGreaterThan(50);
     const stops: string[] = [];
     other.on("request", (request) => {
       if (request.url().endsWith("/v1/ec/stop")) stops.push(request.method());
@@ -437,14 +436,14 @@ describe("the page in Chromium", () => {
     await page.getByLabel("signals").fill("st_4_pd_user_3 peak voltage");
     await page.getByRole("button", { name: "xfel_bl_3_st_4_pd_user_3_fitting_peak/voltage" }).first().click();
     await page.getByRole("button", { name: "xfel_bl_3_tc_bm_1_pd/charge ✕" }).click();
-    await page.locator("[data-dry-run]").getByText("17 points").waitFor({ timeout: WAIT_MS });
+    await page.locator("[data-dry-run]").getByText("17 points").waitFor();
     await form.getByLabel("your name").fill("Mirai");
     await page.getByRole("button", { name: "start the scan" }).click();
-    await page.locator('[data-scan="running"]').waitFor({ timeout: WAIT_MS });
+    await page.locator('[data-scan="running"]').waitFor();
     await page.close();
     const { page: later, faults } = await openPage(browser, sim.address, "steer");
-    await later.locator('[data-scan="done"]').waitFor({ timeout: 180_000 });
-    await later.locator("[data-fit]").waitFor({ timeout: WAIT_MS });
+    await later.locator('[data-scan="done"]').waitFor();
+    await later.locator("[data-fit]").waitFor();
     const centre = Number(await later.locator("[data-fit]").getAttribute("data-fit"));
     // Backlash of 10 pulses and few shots: the peak, and not noise.
     expect(Math.abs(centre - centrePulse)).toBeLessThan(30);
@@ -475,7 +474,7 @@ describe("the page in Chromium", () => {
       await page.reload();
       await untilSeen(page, "this key may only read");
       await page.getByRole("button", { name: "Log out" }).click();
-      await page.getByLabel(/Token/).waitFor({ timeout: WAIT_MS });
+      await page.getByLabel(/Token/).waitFor();
       await page.close();
     } finally {
       await guarded.close();
@@ -512,11 +511,11 @@ describe("the page in Chromium", () => {
     ] as const) {
       const { page, faults } = await openPage(browser, address, "runs");
       const links = page.getByRole("navigation", { name: "panels" }).getByRole("link");
-      await links.first().waitFor({ timeout: WAIT_MS });
+      await links.first().waitFor();
       expect(Object.keys(panels).filter((panel) => panel !== "Run")).toEqual(await links.allTextContents());
       for (const [panel, [place, ready]] of Object.entries(panels)) {
         await page.goto(`${address}/#/${place}`);
-        await page.locator("main").getByText(ready).first().waitFor({ timeout: WAIT_MS });
+        await page.locator("main").getByText(ready).first().waitFor();
         expect(await faultsOf(page, `${name}-${panel}`), place).toEqual([]);
         // One of anything is no many, and a list to choose from has something in it.
         expect(await page.locator("main").textContent(), place).not.toMatch(/\b1 (runs|shots|points|hits)\b/);
@@ -537,9 +536,9 @@ describe("the page in Chromium", () => {
     const form = page.locator("form", { has: page.getByRole("button", { name: "start a run" }) });
     await form.getByLabel("comment").fill("from the page");
     await page.getByRole("button", { name: "start a run" }).click();
-    await page.locator('[data-run-state="running"]').waitFor({ timeout: WAIT_MS });
+    await page.locator('[data-run-state="running"]').waitFor();
     await page.getByRole("button", { name: "end the run" }).click();
-    await page.locator('[data-run-state="ready"]').waitFor({ timeout: WAIT_MS });
+    await page.locator('[data-run-state="ready"]').waitFor();
     await page.getByRole("button", { name: "give it back" }).click();
     await page.goto(`${sim.address}/#/runs`);
     await untilSeen(page, "from the page");

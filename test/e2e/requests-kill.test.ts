@@ -1,11 +1,12 @@
 import type { ChildProcess } from "node:child_process";
 import { join } from "node:path";
-import { expect, it, vi } from "vitest";
+import { expect, it } from "vitest";
 import { RequestLog } from "../../src/ec/index.ts";
 import { sacla } from "../support/cli.ts";
 import { cli } from "../support/fake-io.ts";
 import { childrenOf, isAlive } from "../support/processes.ts";
 import { temporaryFolder } from "../support/temporary.ts";
+import { until } from "../support/until.ts";
 
 const folder = temporaryFolder();
 
@@ -17,7 +18,7 @@ async function served(requests: string): Promise<{ child: ChildProcess; url: str
     const url = /SACLA_URL=(http:\S+)/.exec(out)?.[1];
     if (url !== undefined) found ??= { child, url };
   });
-  await vi.waitUntil(() => found !== undefined, { timeout: 60_000, interval: 20 });
+  await until(() => found !== undefined);
   if (found === undefined) throw new Error("the server does not listen");
   return { ...found, ended };
 }
@@ -27,17 +28,17 @@ it("a server killed with SIGKILL while the accelerator ramps: the next one knows
   const first = await served(file);
   const asked = cli(["requests", "ask", "bl3_chicane1=60", "--yes", "--url", first.url]);
   const events = (): string[] => RequestLog.read(file).entries.map(({ event }) => event);
-  await vi.waitUntil(() => events().includes("ramping"), { timeout: 60_000, interval: 20 });
+  await until(() => events().includes("ramping"));
   const pids = childrenOf(first.child.pid ?? NaN, "sacla");
   first.child.kill("SIGKILL");
   await first.ended;
   // What was begun is on the disk, and no process of the server is left.
   expect(["ramping", "arrived"]).toContain(events().at(-1));
-  await vi.waitUntil(() => pids.every((pid) => !isAlive(pid)), { timeout: 30_000, interval: 20 });
+  await until(() => pids.every((pid) => !isAlive(pid)));
 
   const second = await served(file);
   try {
-    await vi.waitUntil(() => events().at(-1) === "rolled-back", { timeout: 60_000, interval: 20 });
+    await until(() => events().at(-1) === "rolled-back");
     expect(RequestLog.read(file).damage).toBe("");
     const again = await cli(["requests", "ask", "bl3_chicane1=5", "--yes", "--url", second.url]);
     expect([again.code, again.out]).toEqual([0, expect.stringMatching(/bl3_chicane1 is 5: /)]);

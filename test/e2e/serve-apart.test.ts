@@ -273,7 +273,7 @@ describe("sacla serve with its reads in another process", () => {
     const reading = readingOf(server);
     server.child.kill("SIGKILL");
     await server.ended;
-    await expect.poll(() => reading.filter(isAlive), { timeout: 10_000 }).toEqual([]);
+    await expect.poll(() => reading.filter(isAlive)).toEqual([]);
   });
 
   it("serves a file, a folder, a recording, and another server, which say the same of themselves as directly", async () => {

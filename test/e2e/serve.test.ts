@@ -68,9 +68,7 @@ describe("sacla serve in a process of its own", () => {
     stalled.write(
       `GET /v1/st/frames?bl=3&run=${runs[0]}&roi=null&tags=${tags}&detIds=${detIds} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`,
     );
-    await expect
-      .poll(async () => await (await fetch(`${http}/metrics`)).text(), { timeout: 20_000 })
-      .toContain("sacla_open_streams 1");
+    await expect.poll(async () => await (await fetch(`${http}/metrics`)).text()).toContain("sacla_open_streams 1");
     child.kill("SIGINT");
     const { code, out, err } = await ended;
     expect([code, out.split("\n").length]).toEqual([0, 2]);

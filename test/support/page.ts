@@ -7,6 +7,7 @@ import { promisify } from "node:util";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { bundled } from "./bundled.ts";
 import { itNeeding } from "./optional.ts";
+import { WAIT_MS } from "./until.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -27,10 +28,13 @@ export const hasBrowser: boolean = chromiumPath !== undefined;
  * the processor time goes into putting the window together.
  */
 export async function openBrowser(): Promise<Browser> {
-  return await chromium.launch({
+  const browser = await chromium.launch({
     executablePath: chromiumPath ?? "",
+    timeout: WAIT_MS,
     args: ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--disable-gpu-compositing"],
   });
+  browser.on("context", (context) => context.setDefaultTimeout(WAIT_MS));
+  return browser;
 }
 
 /** Builds the page when it has not been built since its sources changed. */

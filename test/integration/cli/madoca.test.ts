@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
 import { runCli } from "../../../src/cli/program.ts";
 import { connect } from "../../../src/connect.ts";
 import { cli } from "../../support/fake-io.ts";
@@ -9,6 +9,7 @@ import { MadocaServer, objectOf } from "../../support/madoca-server.ts";
 import { asKilled } from "../../support/owned-file.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { ToyDriver, toyDevices } from "../../support/toy-driver.ts";
+import { until } from "../../support/until.ts";
 
 const axis = "bl3_st2_pm001";
 const folder = temporaryFolder();
@@ -155,8 +156,8 @@ describe("sacla serve --madoca", () => {
     writeFileSync(leases, killed.map(line).join("\n"));
     await toy.setShutter("bl3_lh1_shutter1", true);
     const next = await serving(...args);
-    await vi.waitUntil(() => !toy.isOpen("bl3_lh1_shutter1"), { timeout: 10_000, interval: 10 });
-    await vi.waitUntil(() => next.err().includes("killed"), { timeout: 10_000, interval: 10 });
+    await until(() => !toy.isOpen("bl3_lh1_shutter1"));
+    await until(() => next.err().includes("killed"));
     expect(readFileSync(leases, "utf8")).toContain('"how":"killed"');
   });
 
@@ -219,8 +220,8 @@ describe("sacla serve --madoca", () => {
     expect(refused.err).toMatch(/another program has its process id now/);
     expect(toy.isOpen("bl3_lh1_shutter1")).toBe(true);
     const next = await serving(...args, "--http", `127.0.0.1:${taken}`);
-    await vi.waitUntil(() => !toy.isOpen("bl3_lh1_shutter1"), { timeout: 10_000, interval: 10 });
-    await vi.waitUntil(() => next.err().includes("killed"), { timeout: 10_000, interval: 10 });
+    await until(() => !toy.isOpen("bl3_lh1_shutter1"));
+    await until(() => next.err().includes("killed"));
     expect(await next.stop()).toBe(0);
   });
 

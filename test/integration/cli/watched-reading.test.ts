@@ -84,7 +84,7 @@ it("ends a process that gives no sign of life, and starts it again", async () =>
   const moves: boolean[] = [];
   reading.onMove((isThere) => moves.push(isThere));
   await reading.start();
-  await expect.poll(() => moves, { timeout: 60_000 }).toEqual([true, false, true]);
+  await expect.poll(() => moves).toEqual([true, false, true]);
   expect(log).toEqual(["it has given no sign of life for 3 s"]);
   await reading.close();
 });
@@ -104,7 +104,7 @@ process.on("message", ({ kind }) => {
   const [reading] = readingOf({ entry: pathToFileURL(path), mark }, 10_000);
   await reading.start();
   reading.lookAhead();
-  await expect.poll(() => existsSync(mark), { timeout: 60_000 }).toBe(true);
+  await expect.poll(() => existsSync(mark)).toBe(true);
   await reading.close();
 });
 
@@ -126,7 +126,7 @@ it("goes on after deaths at any moment: as it begins, while it opens the source,
   reading.onMove((isThere) => moves.push(isThere));
   await reading.start();
   const starts = (): number => readFileSync(program.mark).length;
-  await expect.poll(() => [starts(), moves.at(-1)], { timeout: 60_000 }).toEqual([7, true]);
+  await expect.poll(() => [starts(), moves.at(-1)]).toEqual([7, true]);
   expect(log).toHaveLength(6);
   for (const reason of log) expect(reason).toContain("it ended by SIGKILL");
   // Told that it is there only when it has said so, and each time that it is not.

@@ -22,6 +22,7 @@ import { inProcess } from "../../../src/transport/in-process.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { tinySource } from "../../support/tiny-source.ts";
 import { ToyDriver } from "../../support/toy-driver.ts";
+import { until } from "../../support/until.ts";
 
 const definition = {
   name: "client",
@@ -238,25 +239,28 @@ describe("a snapshot", () => {
 
 describe("a held lease", () => {
   it("is kept by heartbeat, and its loss is told at once", async () => {
+    vi.useFakeTimers();
     const { toy, endpoint, control } = await open({ ttlMs: 1000 });
     // Longer than its ttl: without the heartbeat it would have ended.
-    await new Promise((resolve) => setTimeout(resolve, 1500));
+    await vi.advanceTimersByTimeAsync(1500);
     expect(await endpoint.call("lease.holder", { bl: 3 })).toMatchObject({ name: "test" });
     const moving = control
       .axis("sample_x")
       .moveTo(100)
       .catch((error: unknown) => error);
-    await vi.waitUntil(() => toy.isMoving("bl3_st2_pm002"), { timeout: 10_000, interval: 1 });
+    await until(() => toy.isMoving("bl3_st2_pm002"));
     const call = endpoint.call.bind(endpoint);
     vi.spyOn(endpoint, "call").mockImplementation(async (method, params, options) => {
       if (method === "lease.renew") throw new Error("the cable is cut");
       return await call(method, params, options);
     });
+    await vi.advanceTimersByTimeAsync(3000);
     expect(await moving).toMatchObject({ code: "LEASE_LOST" });
     expect(control.signal.aborted).toBe(true);
     await expect(control.shutter("pump").open()).rejects.toMatchObject({ code: "LEASE_LOST" });
-    await vi.waitUntil(() => !toy.isMoving("bl3_st2_pm002"), { timeout: 10_000, interval: 1 });
+    await until(() => !toy.isMoving("bl3_st2_pm002"));
     vi.restoreAllMocks();
+    vi.useRealTimers();
   });
 
   it("that is lost while a shutter opens is told at once, and a shutter that may be another's is left alone", async () => {
@@ -268,7 +272,7 @@ describe("a held lease", () => {
       return await call(method, params, options);
     });
     await expect(control.shutter("pump").open()).rejects.toMatchObject({ code: "LEASE_LOST" });
-    await vi.waitUntil(async () => (await endpoint.call("lease.holder", { bl: 3 })) === null);
+    await until(async () => (await endpoint.call("lease.holder", { bl: 3 })) === null);
     // Whoever keeps leases saw it closed.
     expect(toy.calls).toEqual(["open bl3_lh1_shutter1"]);
     vi.restoreAllMocks();

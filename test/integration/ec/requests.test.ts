@@ -13,6 +13,7 @@ import { chicane, chicaneSignal, HostileMachine, says } from "../../support/host
 import { asKilled } from "../../support/owned-file.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { tinySource } from "../../support/tiny-source.ts";
+import { until } from "../../support/until.ts";
 
 const bl = 3;
 const folder = temporaryFolder();
@@ -48,7 +49,7 @@ const propose = async (endpoint: Endpoint, lease: string, to: number, answerMs =
 const stateOf = async (endpoint: Endpoint, id: number) =>
   (await endpoint.call("request.list", { bl, last: 20 })).find((request) => request.id === id);
 const becomes = async (endpoint: Endpoint, id: number, state: string) => {
-  await vi.waitUntil(async () => (await stateOf(endpoint, id))?.state === state, { timeout: 15_000, interval: 5 });
+  await until(async () => (await stateOf(endpoint, id))?.state === state);
   return await stateOf(endpoint, id);
 };
 const eventsOf = async (endpoint: Endpoint) =>

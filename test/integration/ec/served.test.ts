@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { connect, type Facility } from "../../../src/connect.ts";
+import { VirtualClock } from "../../../src/core/clock.ts";
 import { type EndedLease, withControl } from "../../../src/ec/index.ts";
 import { type AuditEntry, type Server, serve } from "../../../src/server/index.ts";
 import { endpointOf } from "../../../src/source/source-endpoint.ts";
@@ -13,6 +14,7 @@ import { cli } from "../../support/fake-io.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { tinySource } from "../../support/tiny-source.ts";
 import { ToyDriver } from "../../support/toy-driver.ts";
+import { until } from "../../support/until.ts";
 
 const axis = "bl3_st2_pm004";
 const shutter = "bl3_lh1_shutter1";
@@ -31,11 +33,14 @@ interface Served {
   open(): Promise<Facility>;
 }
 
-async function start(kind: "zmq" | "http"): Promise<Served> {
+/** @param clock - how time passes for leases; by default as on this computer */
+async function start(kind: "zmq" | "http", clock?: VirtualClock): Promise<Served> {
   const toy = new ToyDriver();
   const ended: EndedLease[] = [];
   const audit: AuditEntry[] = [];
-  const endpoint = inProcess(withControl(endpointOf(tinySource()), toy, { onLeaseEnd: (end) => void ended.push(end) }));
+  const endpoint = inProcess(
+    withControl(endpointOf(tinySource()), toy, { clock, onLeaseEnd: (end) => void ended.push(end) }),
+  );
   const where = kind === "zmq" ? { zmq: ["tcp://127.0.0.1:*"] } : { http: { host: "127.0.0.1", port: 0 } };
   const server = await serve(endpoint, { ...where, audit: { write: async (entry) => void audit.push(entry) } });
   closers.push(
@@ -72,7 +77,8 @@ for (const kind of ["zmq", "http"] as const) {
     });
 
     it("stops what a dead program left moving, closes its shutter, and gives the lease on", async () => {
-      const { toy, open, ended } = await start(kind);
+      const clock = new VirtualClock();
+      const { toy, open, ended } = await start(kind, clock);
       const [here, there] = [await open(), await open()];
       // A program that dies sends no heartbeat: here it never does.
       const { lease } = await here.endpoint.call(
@@ -83,7 +89,10 @@ for (const kind of ["zmq", "http"] as const) {
       await here.endpoint.call("ec.setShutter", { bl: 3, lease, shutter, open: true }, { key: "open" });
       await here.endpoint.call("ec.move", { bl: 3, lease, axis, pulses: 5_000_000 }, { key: "move" });
       expect(toy.isMoving(axis)).toBe(true);
-      await vi.waitUntil(() => ended.length === 1, { timeout: 10_000, interval: 10 });
+      clock.advance(2.9);
+      expect(await there.endpoint.call("lease.holder", { bl: 3 })).toMatchObject({ name: "dead" });
+      clock.advance(0.2);
+      await until(() => ended.length === 1);
       expect([toy.isMoving(axis), toy.isOpen(shutter)]).toEqual([false, false]);
       await using control = await there.ec.control(3, { name: "next", reason: "go on" });
       expect(control.previous).toMatchObject({ name: "dead", how: "expired" });
@@ -95,12 +104,12 @@ for (const kind of ["zmq", "http"] as const) {
     it("ends in the middle of a move: the motion is stopped, the program is told, the log is whole", async () => {
       const { toy, endpoint, server, ended, open } = await start(kind);
       const here = await open();
-      const control = await here.ec.control(3, { name: "here", reason: "long move", ttlMs: 1500, pollMs: 20 });
+      const control = await here.ec.control(3, { name: "here", reason: "long move", pollMs: 20 });
       const moving = control
         .axis(axis)
         .moveTo(5_000_000)
         .catch((error: unknown) => error);
-      await vi.waitUntil(() => toy.isMoving(axis), { timeout: 10_000, interval: 5 });
+      await until(() => toy.isMoving(axis));
       await server.close();
       await endpoint.close();
       expect(toy.isMoving(axis)).toBe(false);
@@ -114,20 +123,29 @@ for (const kind of ["zmq", "http"] as const) {
 
 describe("a program killed in the middle of a move", () => {
   it("keeps its lease while it lives; then what it moved is stopped, its shutter closed, and the beamline free", async () => {
-    const { toy, server, ended, open } = await start("zmq");
+    const clock = new VirtualClock();
+    const { toy, endpoint, server, ended, open } = await start("zmq", clock);
+    const { mock } = vi.spyOn(endpoint, "call");
+    const renewals = (): number =>
+      mock.settledResults.filter(({ type }, i) => type === "fulfilled" && mock.calls[i]?.[0] === "lease.renew").length;
     const program = fileURLToPath(new URL("../../support/hold-and-move.ts", import.meta.url));
     let wasAlive = false;
     const killed = runProgram(folder, program, [server.addresses[0] ?? ""], {}, (child, out) => {
       if (!out.includes("moving")) return;
-      // Longer than its ttl: the heartbeat has kept it.
-      setTimeout(() => {
-        wasAlive = toy.isMoving(axis) && toy.isOpen(shutter) && ended.length === 0;
+      clock.advance(10);
+      const before = renewals();
+      void until(() => renewals() > before).then(async () => {
+        // Longer than its ttl of 15 s: the heartbeat has kept it.
+        clock.advance(10);
+        const holder = await endpoint.call("lease.holder", { bl: 3 });
+        wasAlive = holder?.name === "to be killed" && toy.isMoving(axis) && toy.isOpen(shutter) && ended.length === 0;
         child.kill("SIGKILL");
-      }, 4500);
+      });
     });
     expect((await killed).err).toBe("");
     expect(wasAlive).toBe(true);
-    await vi.waitUntil(() => ended.length === 1, { timeout: 10_000, interval: 10 });
+    clock.advance(15);
+    await until(() => ended.length === 1);
     expect(ended[0]).toMatchObject({
       name: "to be killed",
       how: "expired",

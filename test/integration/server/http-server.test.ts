@@ -402,11 +402,11 @@ describe("a stream that is not read", () => {
     const { address } = await start(big.endpoint, { stallMs: 2500 });
     const going = await rawRequest(address, `/v1/st/frames?${manyTags(60)}`, [`Accept: ${PACKED_TYPE}`]);
     const staying = await rawRequest(address, `/v1/st/frames?${manyTags(60)}`, [`Accept: ${PACKED_TYPE}`]);
-    await expect.poll(big.open, { timeout: 10_000 }).toBe(2);
+    await expect.poll(big.open).toBe(2);
     expect(await ask(`${address}/v1/db/readRunstatus?bl=3&run=10`)).toMatchObject({ body: 0 });
     going.destroy();
-    await expect.poll(big.open, { timeout: 10_000 }).toBeLessThan(2);
-    await expect.poll(big.open, { timeout: 10_000 }).toBe(0);
+    await expect.poll(big.open).toBeLessThan(2);
+    await expect.poll(big.open).toBe(0);
     staying.destroy();
     expect(await ask(`${address}/metrics`)).toMatchObject({ body: expect.stringContaining("sacla_open_streams 0\n") });
   });
@@ -463,10 +463,10 @@ describe("a call that is given up", () => {
     const call = httpEndpoint(address).call("db.listBeamlines", {}, { signal: stop.signal });
     // Handled when it is awaited below.
     call.catch(() => {});
-    await expect.poll(() => state, { timeout: 10_000 }).toBe("asked");
+    await expect.poll(() => state).toBe("asked");
     stop.abort();
     await expect(call).rejects.toMatchObject({ code: "ABORTED" });
-    await expect.poll(() => state, { timeout: 10_000 }).toBe("aborted");
+    await expect.poll(() => state).toBe("aborted");
     const late = { headers: { "Sacla-Timeout-Ms": "50" } };
     expect(await ask(`${address}/v1/db/listBeamlines`, late)).toMatchObject({
       status: 504,
@@ -504,7 +504,7 @@ describe("a server that closes", () => {
     await expect(httpEndpoint(server.address).call("db.listBeamlines", {})).rejects.toMatchObject({
       code: "UNREACHABLE",
     });
-    await expect.poll(big.open, { timeout: 10_000 }).toBe(0);
+    await expect.poll(big.open).toBe(0);
   });
 });
 

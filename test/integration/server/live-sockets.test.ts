@@ -6,6 +6,7 @@ import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import type { Endpoint } from "../../../src/transport/endpoint.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
 import { TinySource, tinyPixel } from "../../support/tiny-source.ts";
+import { WAIT_MS } from "../../support/until.ts";
 
 const [bl, run, images] = [3, 10, 200];
 const dual = "MPCCD-2N0-1-006";
@@ -85,7 +86,7 @@ describe("live shots when the server goes", () => {
         await server.close();
         const port = Number(new URL(address).port);
         server = await vi.waitFor(() => serve(facility.endpoint, { http: { host: "127.0.0.1", port } }), {
-          timeout: 10_000,
+          timeout: WAIT_MS,
         });
       }
     }

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterEach, expect, it, vi } from "vitest";
+import { afterEach, expect, it } from "vitest";
 import { realClock } from "../../../src/core/clock.ts";
 import { SaclaError } from "../../../src/core/errors.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
@@ -18,6 +18,7 @@ import { packParts } from "../../../src/transport/packed.ts";
 import { httpServer } from "../../support/http.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { tinySource } from "../../support/tiny-source.ts";
+import { until } from "../../support/until.ts";
 
 type Params = CallParams<"page.live">;
 
@@ -175,5 +176,5 @@ it("gives up a picture whose asker has gone", async () => {
   asker.write(packParts(encodeMessage({ kind: "call", id: 0, method: "page.live", value: wanted })));
   await isAsked;
   asker.destroy();
-  await vi.waitFor(() => expect(isStopped).toBe(true), 10_000);
+  await until(() => isStopped);
 });

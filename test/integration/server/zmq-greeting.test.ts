@@ -9,6 +9,7 @@ import { encodeMessage } from "../../../src/transport/codec.ts";
 import type { Endpoint } from "../../../src/transport/endpoint.ts";
 import { zmqEndpoint } from "../../../src/transport/zmq/client.ts";
 import { tinySource } from "../../support/tiny-source.ts";
+import { WAIT_MS } from "../../support/until.ts";
 
 const open: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -51,7 +52,7 @@ async function greet(address: string, greeting: Buffer): Promise<Buffer | null> 
     const timer = setTimeout(() => {
       socket.destroy();
       resolve(null);
-    }, 5000);
+    }, WAIT_MS);
     socket.on("data", (chunk: Buffer) => chunks.push(chunk));
     socket.on("error", () => {});
     socket.on("close", () => {

@@ -33,7 +33,7 @@ describe("timing edges on the page", () => {
       await expect(edgesOf({ from: "database", tmaId: 1 })).rejects.toMatchObject({ code: "UNKNOWN_TMA" });
 
       await edgesOf({});
-      await expect.poll(async () => (await edgesOf({})).tags.length, { timeout: 200_000 }).toBe(images.length);
+      await expect.poll(async () => (await edgesOf({})).tags.length).toBe(images.length);
       const found = await edgesOf({});
       expect(found).toMatchObject({ state: "", error: null, total: images.length, unit: "px" });
       const off = found.edges.map((edge, i) => (edge - (images[i]?.edgePx ?? NaN)) / (found.errors[i] ?? NaN));

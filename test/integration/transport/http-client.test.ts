@@ -196,14 +196,14 @@ describe("the HTTP client", () => {
     const stopped = Promise.allSettled([status({}, { signal: stop.signal })]);
     const endpoint = httpEndpoint(base);
     const open = Promise.allSettled([endpoint.call("db.readRunstatus", { bl: 3, run: 10 })]);
-    await expect.poll(() => asked, { timeout: 10_000 }).toBe(4);
+    await expect.poll(() => asked).toBe(4);
     stop.abort();
     await endpoint.close();
     const codes = [...(await late), ...(await stopped), ...(await open)].map(
       (outcome) => outcome.status === "rejected" && outcome.reason.code,
     );
     expect(codes).toEqual(["TIMEOUT", "TIMEOUT", "ABORTED", "CLOSED"]);
-    await expect.poll(() => ended, { timeout: 10_000 }).toBe(4);
+    await expect.poll(() => ended).toBe(4);
   });
 
   it("is UNREACHABLE with the reason when nobody answers or the answer breaks off", async () => {

@@ -14,6 +14,7 @@ import { asKilled } from "../../support/owned-file.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { tinySource } from "../../support/tiny-source.ts";
 import { ToyDriver } from "../../support/toy-driver.ts";
+import { until } from "../../support/until.ts";
 
 const axis = "bl3_st2_pm001";
 const shutter = "bl3_lh1_shutter1";
@@ -37,7 +38,7 @@ function open(driver = new ToyDriver()) {
 
 /** Lets what the clock has woken run to its end. */
 const settle = async (is: () => boolean): Promise<void> => {
-  await vi.waitUntil(is, { timeout: 10_000, interval: 2 });
+  await until(is);
 };
 
 afterEach(() => vi.useRealTimers());
@@ -115,10 +116,7 @@ describe("a lease", () => {
     vi.setSystemTime(Date.now() + 86_400_000);
     await endpoint.call("lease.renew", { bl, lease });
     vi.setSystemTime(Date.now() - 2 * 86_400_000);
-    await vi.waitUntil(async () => (await endpoint.call("lease.holder", { bl })) === null, {
-      timeout: 10_000,
-      interval: 10,
-    });
+    await until(async () => (await endpoint.call("lease.holder", { bl })) === null);
     await endpoint.close();
   });
 
@@ -392,7 +390,7 @@ describe("several clients that take, renew, lose and give back as they like", ()
         }
         const taken = driver.moves(axis) > 0 || driver.isOpen(shutter);
         clock.advance(60);
-        await vi.waitUntil(() => !driver.isMoving(axis), { timeout: 10_000, interval: 1 });
+        await until(() => !driver.isMoving(axis));
         if (taken) expect(await endpoint.call("lease.holder", { bl })).toBeNull();
         await endpoint.close();
         expect(driver.isMoving(axis)).toBe(false);

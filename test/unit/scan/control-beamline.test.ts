@@ -22,6 +22,7 @@ import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
 import { tinySource } from "../../support/tiny-source.ts";
 import { ToyDriver } from "../../support/toy-driver.ts";
+import { until } from "../../support/until.ts";
 import { replaced } from "./fixtures.ts";
 
 const SEED = 11;
@@ -268,7 +269,7 @@ it("the cleanup of a scan that lost its lease leaves alone what the next holder 
   const beamline = controlBeamline(facility, first, { monitor: "i0" });
   await beamline.shutter(shutter, true);
   // As in a program that stood still: it is the first that it does.
-  await vi.waitUntil(() => !toy.isOpen(shutter));
+  await until(() => !toy.isOpen(shutter));
   vi.restoreAllMocks();
   await using second = await take();
   await second.shutter(shutter).open();

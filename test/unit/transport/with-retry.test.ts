@@ -90,18 +90,25 @@ describe("withRetry, calls", () => {
   });
 
   it("ends with TIMEOUT when the caller's time is up, however many attempts are left", async () => {
+    vi.useFakeTimers();
     const inner = new ScriptedEndpoint({ calls: ["hang"] });
     const late = withRetry(inner, { ...quick, attempts: 1000, attemptMs: 20 }).call("db.readRunstatus", of, {
       timeoutMs: 500,
     });
+    late.catch(() => {});
+    await vi.runAllTimersAsync();
     await expect(late).rejects.toMatchObject({ code: "TIMEOUT" });
     expect(inner.asked.length).toBeGreaterThan(1);
     for (const { options } of inner.asked) expect(options.timeoutMs).toBeLessThanOrEqual(20);
   });
 
   it("ends within its deadline when the server never comes back and even a silent attempt does not end", async () => {
+    vi.useFakeTimers();
     const inner = new ScriptedEndpoint({ calls: [unreachable(), "hang"] });
-    await expect(withRetry(inner, { ...quick, deadlineMs: 500 }).call("db.readRunstatus", of)).rejects.toMatchObject({
+    const late = withRetry(inner, { ...quick, deadlineMs: 500 }).call("db.readRunstatus", of);
+    late.catch(() => {});
+    await vi.runAllTimersAsync();
+    await expect(late).rejects.toMatchObject({
       code: "TIMEOUT",
       details: { attempts: 2 },
     });
