@@ -294,9 +294,9 @@ describe("the kernel", () => {
     const states = n * (8 + 24) + 16 + 8 * 604;
     expect(memoryOf([frame], asked)).toBe(states);
     const up = (bytes: number): number => Math.ceil(bytes / 64) * 64;
-    // Three images, a group of tiles, a group of images, sums and squares, and of the histogram: darks, bins, pairs of
+    // Three images, a group of tiles, half a group of images, sums and squares, and of the histogram: darks, bins, pairs of
     // bins.
-    const working = 3 * 2 * n + 2 * 8 * 8192 + 8 * 2 * n + (4 + 8) * n + 2 * n + up(4 * 603) + up(4 * 603 ** 2);
+    const working = 3 * 2 * n + 2 * 8 * 8192 + 4 * 2 * n + (4 + 8) * n + 2 * n + up(4 * 603) + up(4 * 603 ** 2);
     expect(memoryOf([frame, frame], asked, { depth: 3, dark: true })).toBe(2 * (states + working));
   });
 
