@@ -33,7 +33,7 @@ describe("sacla replay-live", () => {
     const follow = ["live", "--bl", "2", "-d", "MPCCD-8B0-2-010", "--policy", "every", "--json"];
     const first = await cli([...follow, "--url", places[0], "--until-run-end"]);
     // It may say that it waits: on a slow computer shots do not come at once.
-    const besides = first.err.replaceAll(/^no shot for \d+ s: run 300001 is on; is there beam\?\n/gm, "");
+    const besides = first.err.replaceAll(/^no shot for \d+ s: .*\n/gm, "");
     expect([first.code, besides]).toEqual([0, ""]);
     expect(JSON.parse(first.out)).toMatchObject({ detector: "MPCCD-8B0-2-010", used: 9, dropped: {} });
     expect([...first.files.keys()]).toEqual(["live-bl2-MPCCD-8B0-2-010.png"]);
