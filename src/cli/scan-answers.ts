@@ -1,6 +1,7 @@
+import { type Clipped, clippedIn } from "../core/clipped.ts";
 import { SaclaError } from "../core/errors.ts";
 import { quantityWithError } from "../core/quantities.ts";
-import { answerText, type ScanAnswer } from "../scan/index.ts";
+import { answerText, type ScanAnswer, type ShotsTaken } from "../scan/index.ts";
 import type { CommandResult, Session } from "./command.ts";
 import { type ChangeOptions, doMove, view } from "./control.ts";
 
@@ -52,4 +53,33 @@ function nothingFound(answers: readonly ScanAnswer[]): SaclaError {
       ? "the scan has no signal; name one with --signal"
       : answers.map(({ signal, why: reason }) => `${signal}: ${reason}`).join("; ");
   return new SaclaError("NO_PEAK", `There is nothing to go to, so nothing moved: ${why}.`, { details: { why } });
+}
+
+/** Lines that say of which signals no shot has a number, and why. */
+export function withoutNumber(all: readonly ShotsTaken[]): string[] {
+  const signals = new Set(all.flatMap(({ missing }) => Object.keys(missing ?? {})));
+  return [...signals].flatMap((signal) => {
+    const hasNumber = all.some(({ values }) => values[signal]?.some((value) => value !== null) === true);
+    if (hasNumber) return [];
+    const reasons = new Map<string, number>();
+    for (const { missing } of all)
+      for (const [reason, count] of Object.entries(missing?.[signal] ?? {}))
+        reasons.set(reason, (reasons.get(reason) ?? 0) + count);
+    return (
+      `${signal} has no number in any ` +
+      `shot: ${[...reasons].map(([reason, count]) => `${count} ${reason}`).join(", ")}`
+    );
+  });
+}
+
+/** Signals that are cut off at their greatest reading, over all points of a scan. */
+export function clippedSignals(all: readonly ShotsTaken[]): ({ readonly signal: string } & Clipped)[] {
+  const signals = new Set(all.flatMap(({ values }) => Object.keys(values)));
+  return [...signals].flatMap((signal) => {
+    const found = clippedIn(
+      signal,
+      all.flatMap(({ values }) => values[signal] ?? []),
+    );
+    return found === null ? [] : [{ signal, ...found }];
+  });
 }

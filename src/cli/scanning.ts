@@ -20,7 +20,6 @@ import {
   type ScanCallback,
   type ScanEnd,
   ScanTable,
-  type ShotsTaken,
   TargetMap,
 } from "../scan/index.ts";
 import { simulatedMark } from "./caption.ts";
@@ -29,7 +28,7 @@ import { change, view } from "./control.ts";
 import { checkFolder, type Io } from "./io.ts";
 import { LateDocuments } from "./late-documents.ts";
 import { couldBeOwn } from "./missing-names.ts";
-import { answerLines } from "./scan-answers.ts";
+import { answerLines, clippedSignals, withoutNumber } from "./scan-answers.ts";
 import { beamLines, beamOptions } from "./scan-beam.ts";
 import { newJournal } from "./scan-journal.ts";
 import type { ScanningOptions } from "./scan-options.ts";
@@ -244,6 +243,8 @@ function answerOf(
   const summary =
     `${end.outcome}: ${counted(end.points, "point")}, ` +
     `${end.shots.used} of ${end.shots.asked} shots used${dropped.join("")}`;
+  const taken = table.rows.flatMap((row) => (row.taken === null ? [] : [row.taken]));
+  const clipped = clippedSignals(taken);
   const again = end.outcome === "done" || journalPath === undefined ? "" : `\ngo on with: sacla resume ${journalPath}`;
   return {
     json: {
@@ -252,6 +253,7 @@ function answerOf(
       outcome: end.outcome,
       points: end.points,
       shots: end.shots,
+      clipped: Object.fromEntries(clipped.map(({ signal, count }) => [signal, count])),
       result: end.result ?? null,
       answers,
       units,
@@ -262,6 +264,7 @@ function answerOf(
       summary + again,
       ...answerLines(answers, units),
       ...withoutNumberLines(table),
+      ...clipped.map(({ words }) => `${words}. Look at the amplifier.`),
     ].join("\n"),
     // It ends otherwise only when somebody stops it.
     exitCode: end.outcome !== "done" ? EXIT_INTERRUPTED : isWritten ? 0 : 1,
@@ -366,23 +369,6 @@ function progressOf({ io }: Session, table: ScanTable, run: DryRun | null): Scan
     },
     note: (text) => io.err(`${oneLine(text)}\n`),
   };
-}
-
-/** Lines that say of which signals no shot has a number, and why. */
-function withoutNumber(all: readonly ShotsTaken[]): string[] {
-  const signals = new Set(all.flatMap(({ missing }) => Object.keys(missing ?? {})));
-  return [...signals].flatMap((signal) => {
-    const hasNumber = all.some(({ values }) => values[signal]?.some((value) => value !== null) === true);
-    if (hasNumber) return [];
-    const reasons = new Map<string, number>();
-    for (const { missing } of all)
-      for (const [reason, count] of Object.entries(missing?.[signal] ?? {}))
-        reasons.set(reason, (reasons.get(reason) ?? 0) + count);
-    return (
-      `${signal} has no number in any ` +
-      `shot: ${[...reasons].map(([reason, count]) => `${count} ${reason}`).join(", ")}`
-    );
-  });
 }
 
 /** Writes all result files that can be written and reports the others; true when all were written. */

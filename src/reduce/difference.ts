@@ -1,15 +1,16 @@
+import { withClipped } from "../core/clipped.ts";
 import type { DetectorGroup } from "../core/detectors.ts";
 import { SaclaError } from "../core/errors.ts";
 import { asText } from "../core/guards.ts";
-import { droppedBecause, type Ledger } from "../core/ledger.ts";
+import { droppedBecause, type Ledger, reasonsByTag } from "../core/ledger.ts";
 import { asImage, type Image, type PreciseImage } from "../core/ndarray.ts";
 import { any, flag, integer, oneOf, optional, resolveOptions } from "../core/options.ts";
 import type { RatioMethod } from "../core/ratio.ts";
-import { PairedLabels, type PairOptions, type Run, type RunTags, type ShotLabels } from "../db/index.ts";
+import { type PairOptions, type Run, type RunTags, ShotLabels } from "../db/index.ts";
 import type { Assembler } from "../ip/index.ts";
 import { correct } from "./corrections/index.ts";
 import type { Dark } from "./dark-average.ts";
-import { bothClasses, filterShots } from "./filter.ts";
+import { bothClasses, continued, filterShots } from "./filter.ts";
 import {
   assembledErrors,
   assembledMeans,
@@ -36,7 +37,7 @@ export interface DifferenceOptions extends Omit<PictureOptions, "class"> {
   readonly ratio?: RatioMethod | undefined;
   /**
    * Only pumped shots with an unpumped one near in time, and only those unpumped ones: `{ after: 2, within: 60 }`, see
-   * `ShotLabels.paired`. @default all shots
+   * `ShotLabels.paired`. Shots without I0 or without an image make no pair. @default all shots
    */
   readonly pair?: PairOptions | undefined;
   /** Labels of your own, instead of `run.labels()`. */
@@ -123,16 +124,18 @@ export async function differencePicture(st: ShotReader, options: DifferenceOptio
   const { detector, infos } = await detectorOf(run, options.detector, signal);
   const assembler = await assemblerFor(run, infos, view, method, signal);
   const all = options.labels ?? (await run.labels(options.tags, { signal }));
-  const labels = pair === undefined ? all : all.paired(pair);
-  const both = bothClasses(labels.tags, labels);
+  const both = bothClasses(all.tags, all);
   // A shot without I0 is no part of a normalised image.
-  const selected =
+  const measured =
     normaliseBy === undefined
       ? both
       : await filterShots(both, [{ name: "i0", equipId: normaliseBy, where: () => true }], { signal });
-  const on = new Set(labels.on);
+  const paired = pair === undefined ? null : await pairsAmong(run, measured, all, pair, detector, signal);
+  const selected = paired?.tags ?? measured;
+  const on = new Set(all.on);
   requireBoth(run, selected.slice(0, limit), on, selected.ledger);
-  const reference = normaliseBy === undefined ? null : (await run.column(normaliseBy, selected, { signal })).mean();
+  const i0 = normaliseBy === undefined ? null : await run.column(normaliseBy, selected, { signal });
+  const reference = i0?.mean() ?? null;
   const reducer: Reducer<ClassOf> =
     normaliseBy === undefined || reference === null
       ? variance({ ddof: 1 })
@@ -180,10 +183,31 @@ export async function differencePicture(st: ShotReader, options: DifferenceOptio
       normaliseBy: normaliseBy ?? null,
       ratio: normaliseBy === undefined ? null : ratio,
       reference,
-      pairs: labels instanceof PairedLabels ? labels.rule : null,
+      pairs: paired?.rule ?? null,
     },
-    ledger: averaged.ledger,
+    ledger:
+      i0 === null ? averaged.ledger : withClipped(averaged.ledger, selected.slice(0, limit).values, { i0: i0.values }),
   };
+}
+
+/**
+ * The shots of pairs of which both can be used. Shots without an image stay: the reason for that is known when they are
+ * read.
+ */
+async function pairsAmong(
+  run: Run,
+  measured: RunTags,
+  all: ShotLabels,
+  pair: PairOptions,
+  { sensors }: DetectorGroup,
+  signal: AbortSignal | undefined,
+): Promise<{ readonly tags: RunTags; readonly rule: string }> {
+  const stored = await Promise.all(sensors.map((detector) => run.tags({ detector, signal })));
+  const usable = measured.filter((tag) => stored.every((tags) => tags.has(tag)));
+  const labels = new ShotLabels(usable, (tag) => (all.on.has(tag) ? "on" : "off"), all.basis).paired(pair);
+  const reasons = reasonsByTag(labels.dropped);
+  const chosen = measured.select((tag) => reasons.get(tag) ?? null, labels.basis.laser);
+  return { tags: continued(measured, chosen), rule: labels.rule };
 }
 
 /** @throws NO_SHOTS */

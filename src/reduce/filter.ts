@@ -51,14 +51,18 @@ export async function filterShots(
     const column = table?.column(conditions[k]?.equipId ?? "");
     if (column !== undefined) judge(column, test, failed, reasons);
   }
-  const chosen = tags.select((_, i) => reasons[(failed[i] ?? 0) - 1] ?? null);
+  return continued(
+    tags,
+    tags.select((_, i) => reasons[(failed[i] ?? 0) - 1] ?? null),
+  );
+}
+
+/** Tags chosen from others, with the account of both choices. */
+export function continued(from: RunTags, chosen: RunTags): RunTags {
   const { ledger, run } = chosen;
-  if (tags.ledger === undefined || ledger === undefined) return chosen;
-  const whole = mergeLedgers(onlyDropped(tags.ledger), ledger);
-  return new RunTags(run, chosen, {
-    ledger: whole,
-    ...defined({ basis: tags.basis }),
-  });
+  if (from.ledger === undefined || ledger === undefined) return chosen;
+  const basis = chosen.basis ?? from.basis;
+  return new RunTags(run, chosen, { ledger: mergeLedgers(onlyDropped(from.ledger), ledger), ...defined({ basis }) });
 }
 
 /**

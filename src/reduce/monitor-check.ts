@@ -1,3 +1,4 @@
+import { clippedIn } from "../core/clipped.ts";
 import { badArgument } from "../core/guards.ts";
 import { finite, optional, resolveOptions } from "../core/options.ts";
 import type { ShotNumbers } from "../core/ratio.ts";
@@ -92,11 +93,11 @@ export function monitorCheck(
   const curvature = (bent.values[2] ?? NaN) / variance;
   const curvatureError = Math.sqrt(bent.covariance(2, 2)) / variance;
   const monitors = pairs.map(([, by]) => by);
-  const clipped = { signal: clippedIn(values), monitor: clippedIn(monitors) };
+  const cutOff = { signal: clippedIn("signal", values), monitor: clippedIn("monitor", monitors) };
+  const clipped = { signal: cutOff.signal?.count ?? 0, monitor: cutOff.monitor?.count ?? 0 };
   const text = [
     inWords({ pedestal, pedestalError, curvature, curvatureError }, mean),
-    ...clippedWords("signal", values, clipped.signal),
-    ...clippedWords("monitor", monitors, clipped.monitor),
+    ...Object.values(cutOff).flatMap((found) => (found === null ? [] : [found.words])),
   ].join("; ");
   return {
     intercept,
@@ -111,29 +112,6 @@ export function monitorCheck(
     clipped,
     text,
   };
-}
-
-/** So many shots at least, and so many times as many as read each of the values next below. */
-const [LEAST_CLIPPED, CLIPPED_TIMES, NEXT_BELOW] = [5, 5, 10];
-
-/** How many values are the greatest one, where they heap up there; 0 for readings that thin out towards it. */
-function clippedIn(values: readonly number[]): number {
-  const counts = new Map<number, number>();
-  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
-  const [greatest, ...below] = [...counts.keys()].sort((a, b) => b - a);
-  const next = below.slice(0, NEXT_BELOW).map((value) => counts.get(value) ?? 0);
-  const found = counts.get(greatest ?? NaN) ?? 0;
-  const isHeap = next.length === NEXT_BELOW && next.every((count) => found >= CLIPPED_TIMES * count);
-  return isHeap && found >= LEAST_CLIPPED ? found : 0;
-}
-
-function clippedWords(what: string, values: readonly number[], found: number): string[] {
-  if (found === 0) return [];
-  const share = `${((100 * found) / values.length).toPrecision(2)} %`;
-  const greatest = values.reduce((most, value) => Math.max(most, value), -Infinity).toPrecision(6);
-  return [
-    `${found} shots (${share}) read the greatest ${what}, ${Number(greatest)}: it is cut off there, leave them out`,
-  ];
 }
 
 function inWords(

@@ -1,4 +1,5 @@
 import { type CallOptions, callChecks, throwIfAborted } from "../core/async.ts";
+import { withClipped } from "../core/clipped.ts";
 import { asText, badArgument } from "../core/guards.ts";
 import { type Ledger, LedgerBook, mergeLedgers, onlyDropped } from "../core/ledger.ts";
 import { any, optional, resolveOptions } from "../core/options.ts";
@@ -94,6 +95,7 @@ export async function analyseDelayScan(reader: ShotReader, options: DelayScanOpt
   const dark = region === undefined ? 0 : await darkSum(reader, run, labels, region, signal);
   const book = new LedgerBook();
   const used: DelayShot[] = [];
+  const usedTags: number[] = [];
   const tags = labels.on.union(labels.off);
   const shots: ShotStream = reader.shots({ run, tags, detectors, signals, signal });
   for await (const shot of shots) {
@@ -103,6 +105,7 @@ export async function analyseDelayScan(reader: ShotReader, options: DelayScanOpt
     else {
       book.use();
       used.push(found);
+      usedTags.push(shot.tag);
     }
   }
   const dropped = new LedgerBook();
@@ -115,7 +118,10 @@ export async function analyseDelayScan(reader: ShotReader, options: DelayScanOpt
     fit,
     t0Pulse: stage.zeroPulse + fit.t0Fs / ((sign ?? 1) * stage.fsPerPulse),
     t0ErrorPulse: fit.t0ErrorFs / Math.abs(stage.fsPerPulse),
-    ledger,
+    ledger: withClipped(ledger, usedTags, {
+      i0: used.map(({ monitor }) => monitor),
+      ...(region === undefined ? { signal: used.map((shot) => shot.signal) } : {}),
+    }),
   };
 }
 

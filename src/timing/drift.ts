@@ -77,35 +77,44 @@ export function addTimes(to: Float64Array, factor: number, of: Float64Array): vo
 /**
  * The fringes left in residuals, strongest first: peaks of their mean periodogram that white noise
  * does not make. Each is taken out with its own sine and cosine before the next is looked for.
- * Those `known` stand first; periods over `longest` bins are not looked for, nor what has less than
- * `least` times the power of noise.
+ * Those `known` stand first; periods over `longest` bins are not looked for. What has less than `least` times the power
+ * of noise is a fringe only where `laserOnly`, residuals of shots without an edge, have power as well.
  */
 export function findFringes(
   residuals: readonly Float64Array[],
   root: Float64Array,
   basis: Basis,
-  { known, longest, least }: { readonly known: readonly Fringe[]; readonly longest: number; readonly least: number },
+  options: {
+    readonly known: readonly Fringe[];
+    readonly longest: number;
+    readonly least?: number;
+    readonly laserOnly?: readonly Float64Array[];
+  },
 ): Fringe[] {
+  const { known, longest, least = 0, laserOnly = [] } = options;
   const found = [...known];
   if (residuals.length === 0) return found;
   const shots = residuals.length;
-  const limit = Math.max(1 + 6 / Math.sqrt(shots) + 14 / shots, least);
+  const limit = 1 + 6 / Math.sqrt(shots) + 14 / shots;
+  // At one frequency noise has as much in one of a thousand cases.
+  const sure = 1 + 4 / Math.sqrt(laserOnly.length) + 2 / laserOnly.length;
   let taken = orthonormal([...basis, ...fringes(root, found)]);
   while (found.length < MOST_FRINGES) {
-    const rest = residuals.map((values) => {
+    const left = (values: Float64Array): Float64Array => {
       const copy = values.slice();
       removeBasis(copy, taken);
       return copy.map((value, x) => value * (root[x] ?? 0));
-    });
-    const power = meanPeriodogram(rest);
-    const floor = runningMedian(power, 20);
-    const step = 1 / (2 * (power.length - 1));
+    };
+    const rest = residuals.map(left);
+    const ratios = overNoise(rest);
+    const seen = least > limit && laserOnly.length > 0 ? overNoise(laserOnly.map(left)) : undefined;
+    const step = 1 / (2 * (ratios.length - 1));
     let [best, ratio] = [-1, limit];
     // Faster than a quarter: no fringe.
     const last = Math.floor(0.25 / step);
     for (let k = Math.ceil(1 / longest / step); k < last; k++) {
-      const here = (power[k] ?? 0) / (floor[k] ?? 1);
-      if (here > ratio) [best, ratio] = [k, here];
+      const here = ratios[k] ?? 0;
+      if (here > ratio && (here > least || (seen?.[k] ?? 0) > sure)) [best, ratio] = [k, here];
     }
     if (best < 0) break;
     found.push(sharpen(rest, best * step, step));
@@ -277,6 +286,13 @@ function eigen(matrix: readonly (readonly number[])[]): { value: number; vector:
   return Array.from({ length: n }, (_, k) => ({ value: at(a, k, k), vector: v.map((row) => row[k] ?? 0) })).sort(
     (x, y) => y.value - x.value,
   );
+}
+
+/** Power of the series over that of the frequencies around it. */
+function overNoise(series: readonly Float64Array[]): Float64Array {
+  const power = meanPeriodogram(series);
+  const floor = runningMedian(power, 20);
+  return power.map((value, k) => value / (floor[k] ?? 1));
 }
 
 /** Mean of |FFT|² over the series, zero-padded to at least twice their length; one entry per frequency up to 1/2. */

@@ -37,7 +37,7 @@ interface Training {
 
 /** An edge that is learnt from is this many times its error. */
 const SURE = 10;
-/** Fringes found in what shots with X-rays leave have this much more power than noise: weaker ones do no harm. */
+/** Fringes that only shots with X-rays show have this much more power than noise: edges make weaker ones. */
 const PLAIN = 6;
 /** So many edges tell how much widths scatter, which is never taken for less than this. */
 const LEAST_WIDTHS = 8;
@@ -232,9 +232,14 @@ class Learner {
     // Slower than one period over the picture: the polynomials have it. What shots with X-rays leave that is slow may
     // come from the edge, whose shape is never quite that of the model.
     const bins = root.length;
-    const clear = known ?? findFringes(left, root, slope, { known: [], longest: bins, least: 0 });
+    const clear = known ?? findFringes(left, root, slope, { known: [], longest: bins });
     const refined = others.length === 0 ? clear : refineFringes(left, others, root, slope, clear);
-    const found = findFringes(others, root, slope, { known: refined, longest: bins / 4, least: PLAIN });
+    const found = findFringes(others, root, slope, {
+      known: refined,
+      longest: bins / 4,
+      least: PLAIN,
+      laserOnly: left,
+    });
     const drift = orthonormal([...slopes(root), ...fringes(root, found)]);
     const basis = known === undefined ? orthonormal([...drift, ...commonPatterns(left, drift)]) : drift;
     const model = { shape, root, basis, excess: { step: 1, position: 1 }, widthScatter: Infinity };

@@ -1,7 +1,8 @@
-"""A pump-probe delay scan: python delay-scan-run.py SEED FOLDER, written apart from the project.
+"""A pump-probe delay scan: python delay-scan-run.py SEED FOLDER [CEILING], written apart from the project.
 
 Writes 1.h5 (DataConvert layout), 1.tma.csv and 1.truth.json: hidden t0, rise, lifetime, amplitude; jitter with a walk,
 SASE or monochromatic pulse energies, flags that contradict each other, missing edges, outliers, lost I0 and images.
+CEILING: I0 is cut off there, over its mean.
 Needs numpy, scipy and h5py.
 """
 import json
@@ -83,6 +84,8 @@ def t0_bound():
 
 signal = gain * i0 * xray * (1 + amplitude * decay(tau, rise, life) * laser) * (1 + rng.normal(0, 0.008, n)) + rng.normal(0, reading * gain, n)
 charge = 5e-9 * i0 * xray * (1 + rng.normal(0, 0.008, n)) + rng.normal(0, 2e-12, n)
+if len(sys.argv) > 3:
+    charge = np.minimum(charge, 5e-9 * float(sys.argv[3]))
 charge[lost], charge[bright] = np.nan, np.inf
 with h5py.File(os.path.join(folder, "1.h5"), "w") as f:
     f["file_info/format_type"], f["file_info/version"] = np.bytes_(b"run_data_format"), np.bytes_(b"3.20")

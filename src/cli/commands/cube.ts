@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from "commander";
+import { withClipped } from "../../core/clipped.ts";
 import { formatCsv } from "../../core/csv.ts";
 import { isSaclaError, SaclaError } from "../../core/errors.ts";
 import { droppedWords } from "../../core/ledger.ts";
@@ -82,8 +83,11 @@ export const cube: AddCommand = (program, io) =>
           signal: stop,
         });
       });
-      const { unit } = await run.column(signal, tags.slice(0, 1), { signal: stop });
+      const of = await run.column(signal, tags, { signal: stop });
       const by = monitor === null ? null : await run.column(monitor, tags, { signal: stop });
+      const { unit } = of;
+      const numbers = { signal: of.values, ...(by === null ? {} : { i0: by.values }) };
+      const ledger = withClipped(made.ledger, tags.values, numbers);
       const bins = binsOf(made, signal, by !== null, labels !== null, scale);
       const what = by === null ? signal : `${signal} / ${nameOf(session, by.equipId)}`;
       const shown = shownUnit(bins, unit, by);
@@ -105,13 +109,13 @@ export const cube: AddCommand = (program, io) =>
           signal,
           normalise: monitor,
           bins,
-          ledger: made.ledger,
+          ledger,
         },
         text: [
           tableOf(bins, withUnit(axis, scale.unit), shown),
           `${what} of ${made.ledger.used} ${chosen.words(made.ledger.used)}, run ${run.number}`,
           ...files,
-          ledgerLine(made.ledger),
+          ledgerLine(ledger),
         ].join("\n"),
       };
     },

@@ -140,7 +140,6 @@ export function droplets(options: DropletOptions): Reducer<Droplets> {
       const { seed, low, noise, falsePerPixel } = thresholdsOf(frame);
       const perShot = shots.column(0);
       const pixels = frame.rows * frame.columns;
-      const found = perShot.reduce((sum, n) => sum + n, 0);
       const dropletsPerShot = shots.column(1);
       const [number = 0, brightest = 0] = singles;
       return {
@@ -164,9 +163,10 @@ export function droplets(options: DropletOptions): Reducer<Droplets> {
           low,
           noise,
           falsePerPixel,
-          found,
+          perShot,
           droplets: dropletsPerShot.reduce((sum, n) => sum + n, 0),
-          pixels: pixels * perShot.length,
+          rows: frame.rows,
+          columns: frame.columns,
           singles: number,
           brightest: brightest / number,
         }),

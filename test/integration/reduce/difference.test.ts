@@ -1,8 +1,11 @@
 import { describe, expect, it } from "vitest";
+import { reasonsByTag } from "../../../src/core/ledger.ts";
 import { onOffDifference } from "../../../src/core/ratio.ts";
+import { setEntry } from "../../../src/core/syncdb.ts";
 import { Db, type RunTags } from "../../../src/db/index.ts";
 import { Facility } from "../../../src/index.ts";
 import { darkAverage, differencePicture } from "../../../src/reduce/index.ts";
+import type { DataSource } from "../../../src/source/data-source.ts";
 import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import { St } from "../../../src/st/index.ts";
 import { inProcess } from "../../../src/transport/in-process.ts";
@@ -65,6 +68,39 @@ describe("differencePicture", () => {
       expect((error.data[i] ?? NaN) / expected.differenceError).toBeCloseTo(1, 1);
       expect(significance.data[i]).toBeCloseTo((image.data[i] ?? NaN) / (error.data[i] ?? NaN), 4);
     }
+  });
+
+  it("pairs shots of which both have I0 and an image", async () => {
+    const whole = await db.run(3, 1_520_000);
+    const { on, off } = await whole.labels();
+    const [first = NaN, second = NaN, third = NaN] = on.filter((tag) => off.has(tag + 2));
+    const column: DataSource["column"] = async (equipId, hightag, tags) => {
+      const found = await facility.column(equipId, hightag, tags);
+      const lost = tags.indexOf(first + 2);
+      if (equipId === bm1 && lost >= 0) setEntry(found, lost, "not-converged");
+      return found;
+    };
+    const tagsOf: DataSource["tags"] = async (bl, number, detId) =>
+      (await facility.tags(bl, number, detId)).filter((tag) => detId === undefined || tag !== second + 2);
+    const readFrame: DataSource["readFrame"] = (bl, number, detId, tag, out) =>
+      tag !== second + 2 && facility.readFrame(bl, number, detId, tag, out);
+    const changed = { column, tags: tagsOf, readFrame };
+    const source = new Proxy(facility, {
+      get: (of, name) => {
+        const own: unknown = Reflect.get(name in changed ? changed : of, name);
+        return typeof own === "function" ? own.bind(of) : own;
+      },
+    });
+    const lossy = inProcess(endpointOf(source));
+    const run = await new Db(lossy).run(3, 1_520_000);
+    const tags = on.slice(0, 3).union(off.slice(0, 4));
+    const pair = { after: 2, within: 0 };
+    const found = await differencePicture(new St(lossy), { run, detector, normaliseBy: bm1, tags, pair, dark: "none" });
+    expect([...found.on.tags]).toEqual([third]);
+    expect([...found.off.tags]).toEqual([third + 2]);
+    const reasons = reasonsByTag(found.ledger.dropped);
+    expect([first, second].map((tag) => reasons.get(tag))).toEqual(["no-unpumped-near", "no-unpumped-near"]);
+    expect([first, second].map((tag) => reasons.get(tag + 2))).toEqual(["i0-not-converged", "frame-missing"]);
   });
 
   it("refuses shots of one class, and none, by what the shots are", async () => {

@@ -100,6 +100,29 @@ describe("a stored pump–probe scan", () => {
     expect([without.code, without.err]).toEqual([2, expect.stringContaining("--edges")]);
   });
 
+  itNeeding(python !== undefined, "no Python with h5py", "whose I0 is cut off says so in every account", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "sacla-clipped-"));
+    try {
+      execFileSync(python ?? "", [script, "5", folder, "1.1"]);
+      const at = ["--url", join(folder, "1.h5"), "--json"];
+      const timing = ["--edges", join(folder, "1.tma.csv"), "--fs-per-pixel", "2.6"];
+      for (const args of [
+        ["delay-scan", "1", "--of", diode, ...timing],
+        ["cube", "1", stageId, diode],
+        ["diff", "1", "-o", "d.png"],
+      ]) {
+        const { code, out } = await cli([...args, ...at]);
+        const { ledger } = JSON.parse(out) as { ledger: { used: number; notes?: Record<string, number> } };
+        const { "i0-clipped": clipped = 0, ...others } = ledger.notes ?? {};
+        expect([args[0], code, others]).toEqual([args[0], 0, {}]);
+        expect(clipped / ledger.used).toBeGreaterThan(0.1);
+        expect(clipped / ledger.used).toBeLessThan(0.3);
+      }
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
   it("is taken live on the command line, and says when it shows no time zero", async () => {
     const folder = mkdtempSync(join(tmpdir(), "sacla-delay-"));
     try {

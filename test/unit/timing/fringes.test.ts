@@ -12,7 +12,7 @@ it("takes a fringe whose period changes along the picture for one fringe", () =>
     const [p, q] = [7 * random.uniform(), 7 * random.uniform()];
     return root.map((_, x) => fringe(0.1, 0.9, x, p) + fringe(0.03, 0, x, q) + random.normal());
   });
-  const found = findFringes(residuals, root, [], { known: [], longest: bins, least: 0 });
+  const found = findFringes(residuals, root, [], { known: [], longest: bins });
   const [even, uneven, ...more] = found.toSorted((a, b) => a.frequency - b.frequency);
   expect(more).toEqual([]);
   expect(even?.frequency).toBeCloseTo(0.03, 3);
@@ -38,4 +38,22 @@ it("settles in many shots the period of a fringe that was found in three", () =>
     values.map((_, x) => 3 * Math.sin(2 * Math.PI * 0.0237 * x + 1) + (values[x] ?? 0) / 50),
   );
   expect(refineFringes(others, residuals, root, [], own)).toEqual(own);
+});
+
+it("takes a weak fringe in shots with X-rays for one where laser-only shots have it as well", () => {
+  const random = new Random(6);
+  const root = new Float64Array(512).fill(1);
+  // Four or five times the power of noise: too little in four laser-only shots alone; elsewhere edges may have made it.
+  const shots = (count: number, size: number): Float64Array[] =>
+    Array.from({ length: count }, () => {
+      const phase = 7 * random.uniform();
+      return root.map((_, x) => size * Math.sin(2 * Math.PI * 0.0235 * x + phase) + random.normal());
+    });
+  const [xrays, withFringe, without] = [shots(36, 0.16), shots(4, 0.18), shots(4, 0)];
+  const options = { known: [], longest: 512, least: 6 };
+  expect(findFringes(withFringe, root, [], { known: [], longest: 512 })).toEqual([]);
+  expect(findFringes(xrays, root, [], options)).toEqual([]);
+  expect(findFringes(xrays, root, [], { ...options, laserOnly: without })).toEqual([]);
+  const [fringe] = findFringes(xrays, root, [], { ...options, laserOnly: withFringe });
+  expect(fringe?.frequency).toBeCloseTo(0.0235, 3);
 });
