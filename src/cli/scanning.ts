@@ -20,6 +20,7 @@ import {
   type ScanCallback,
   type ScanEnd,
   ScanTable,
+  type ShotsTaken,
   TargetMap,
 } from "../scan/index.ts";
 import { simulatedMark } from "./caption.ts";
@@ -243,8 +244,7 @@ function answerOf(
   const summary =
     `${end.outcome}: ${counted(end.points, "point")}, ` +
     `${end.shots.used} of ${end.shots.asked} shots used${dropped.join("")}`;
-  const taken = table.rows.flatMap((row) => (row.taken === null ? [] : [row.taken]));
-  const clipped = clippedSignals(taken);
+  const clipped = clippedSignals(takenIn(table));
   const again = end.outcome === "done" || journalPath === undefined ? "" : `\ngo on with: sacla resume ${journalPath}`;
   return {
     json: {
@@ -271,9 +271,13 @@ function answerOf(
   };
 }
 
+function takenIn(table: ScanTable): ShotsTaken[] {
+  return table.rows.flatMap(({ taken }) => (taken === null ? [] : [taken]));
+}
+
 /** Why signals have no number at all: it is why there is no peak. */
 function withoutNumberLines(table: ScanTable): string[] {
-  const without = withoutNumber(table.rows.flatMap(({ taken }) => (taken === null ? [] : [taken])));
+  const without = withoutNumber(takenIn(table));
   return without.map((line) => `${line}. Look at shutters, attenuator and amplifier, and whether all is in the beam.`);
 }
 
