@@ -10,7 +10,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { CallParams } from "../src/transport/methods.ts";
 import { PACKED_TYPE } from "../src/transport/packed.ts";
-import { buildPage, openBrowser, openPage, view } from "../test/support/page.ts";
+import { buildPage } from "../test/support/build-page.ts";
+import { openBrowser, openPage, view } from "../test/support/page.ts";
 import { pageProcesses } from "../test/support/processes.ts";
 import { row } from "./rows.ts";
 

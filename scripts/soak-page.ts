@@ -7,7 +7,8 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { CDPSession, Page } from "playwright-core";
-import { buildPage, openBrowser, openPage, view } from "../test/support/page.ts";
+import { buildPage } from "../test/support/build-page.ts";
+import { openBrowser, openPage, view } from "../test/support/page.ts";
 import { pageProcesses } from "../test/support/processes.ts";
 
 /**

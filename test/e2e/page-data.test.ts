@@ -14,16 +14,7 @@ import { bundled } from "../support/bundled.ts";
 import { sacla } from "../support/cli.ts";
 import { gatewayOver, gatewayPython } from "../support/gateway.ts";
 import { itNeeding } from "../support/optional.ts";
-import {
-  buildPage,
-  faultsOf,
-  hasBrowser,
-  itInBrowser,
-  openBrowser,
-  openPage,
-  type Viewing,
-  view,
-} from "../support/page.ts";
+import { faultsOf, hasBrowser, itInBrowser, openBrowser, openPage, type Viewing, view } from "../support/page.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
 const folder = temporaryFolder();
@@ -36,7 +27,6 @@ let file: Viewing;
 
 beforeAll(async () => {
   if (!hasBrowser) return;
-  await buildPage();
   const source = join(folder, "page-grid.ts");
   writeFileSync(
     source,

@@ -2,16 +2,7 @@ import type { Browser } from "playwright-core";
 import { PNG } from "pngjs";
 import { afterAll, beforeAll, describe, expect } from "vitest";
 import { connect } from "../../src/connect.ts";
-import {
-  buildPage,
-  faultsOf,
-  hasBrowser,
-  itInBrowser,
-  openBrowser,
-  openPage,
-  type Viewing,
-  view,
-} from "../support/page.ts";
+import { faultsOf, hasBrowser, itInBrowser, openBrowser, openPage, type Viewing, view } from "../support/page.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
 const folder = temporaryFolder();
@@ -22,7 +13,6 @@ let sim: Viewing;
 
 beforeAll(async () => {
   if (!hasBrowser) return;
-  await buildPage();
   [browser, sim] = await Promise.all([openBrowser(), view(folder, ["sim:?seed=1"])]);
 });
 afterAll(async () => {

@@ -12,17 +12,9 @@ import { replayLive as play } from "../../src/live/index.ts";
 import { assemblerFor, radiusToQ } from "../../src/reduce/index.ts";
 import { newToken, serve } from "../../src/server/index.ts";
 import { callMethods } from "../../src/transport/methods.ts";
+import { buildPage } from "../support/build-page.ts";
 import { itInFull } from "../support/full.ts";
-import {
-  buildPage,
-  faultsOf,
-  hasBrowser,
-  itInBrowser,
-  openBrowser,
-  openPage,
-  type Viewing,
-  view,
-} from "../support/page.ts";
+import { faultsOf, hasBrowser, itInBrowser, openBrowser, openPage, type Viewing, view } from "../support/page.ts";
 import { childrenOf } from "../support/processes.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
@@ -37,7 +29,6 @@ let file: Viewing;
 
 beforeAll(async () => {
   if (!hasBrowser) return;
-  await buildPage();
   [browser, sim, file] = await Promise.all([openBrowser(), view(folder, ["sim:?seed=1"]), view(folder, [fixture])]);
 });
 // A page that a failed test left open would hold the lease of the next one.

@@ -1,20 +1,12 @@
-import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { type ChildProcess, spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { type Browser, chromium, type Page } from "playwright-core";
+import { chromiumPath } from "./build-page.ts";
 import { bundled } from "./bundled.ts";
 import { itNeeding } from "./optional.ts";
 import { WAIT_MS } from "./until.ts";
-
-const root = fileURLToPath(new URL("../../", import.meta.url));
-
-/** The browser of the tests: that of SACLA_TEST_CHROMIUM, else Debian's. */
-const chromiumPath = [process.env["SACLA_TEST_CHROMIUM"] ?? "", "/usr/bin/chromium", "/usr/bin/chromium-browser"].find(
-  (path) => path !== "" && existsSync(path),
-);
 
 /** A test in a browser; skipped, with the reason printed, where there is none. */
 export function itInBrowser(name: string, test: () => Promise<void>): void {
@@ -35,24 +27,6 @@ export async function openBrowser(): Promise<Browser> {
   });
   browser.on("context", (context) => context.setDefaultTimeout(WAIT_MS));
   return browser;
-}
-
-/** Builds the page when it has not been built since its sources changed. */
-export async function buildPage(): Promise<void> {
-  const built = join(root, "dist/web/index.html");
-  const sources = [...["web", "src"].flatMap((folder) => filesIn(join(root, folder))), join(root, "package-lock.json")];
-  const newest = Math.max(...sources.map((file) => statSync(file).mtimeMs));
-  if (existsSync(built) && statSync(built).mtimeMs > newest) return;
-  // In a process of its own: the environment of tests would have React built for development.
-  const { NODE_ENV: _, VITEST: __, ...env } = process.env;
-  const vite = fileURLToPath(import.meta.resolve("vite")).replace(/dist[\\/].*$/, "bin/vite.js");
-  await promisify(execFile)(process.execPath, [vite, "build", "web", "--logLevel", "warn"], { cwd: root, env });
-}
-
-function filesIn(folder: string): string[] {
-  return readdirSync(folder, { recursive: true, encoding: "utf8" })
-    .map((file) => join(folder, file))
-    .filter((file) => /\.(ts|tsx|css|html|svg)$/.test(file));
 }
 
 /** `sacla view` in a process of its own. */
