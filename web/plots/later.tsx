@@ -7,8 +7,8 @@ type Plots = typeof import("./plots.ts");
 let loading: Promise<Plots> | undefined;
 
 /**
- * Loads what draws plots: it is half of the page, and to begin with WebGL takes longer than to draw a picture without.
- * So the first picture comes before it.
+ * Loads what draws plots: three quarters of the page's code, and to begin with WebGL takes longer than to draw a picture
+ * without it. So the first picture comes before it.
  */
 export async function loadPlots(): Promise<Plots> {
   loading ??= import("./plots.ts");
