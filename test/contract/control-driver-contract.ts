@@ -3,6 +3,7 @@ import { isSaclaError } from "../../src/core/errors.ts";
 import type { ControlDriver, DeviceInfo } from "../../src/ec/index.ts";
 import { checkAgainst } from "../../src/transport/check.ts";
 import { controlMethods } from "../../src/transport/control-methods.ts";
+import { WAIT_MS } from "../support/until.ts";
 
 /** A driver under test, with the little that the contract must know of it. */
 export interface DriverSubject {
@@ -19,8 +20,6 @@ export interface DriverSubject {
   readonly runs: boolean;
 }
 
-const FOR_EVER_MS = 20_000;
-
 /** What every ControlDriver promises, whatever it drives. */
 export function controlDriverContract(subject: DriverSubject): void {
   const { bl, axis, shutter, setting, values } = subject;
@@ -34,7 +33,7 @@ export function controlDriverContract(subject: DriverSubject): void {
     afterAll(async () => await close());
 
     const until = async (what: string, is: () => Promise<boolean>): Promise<void> => {
-      for (const end = Date.now() + FOR_EVER_MS; !(await is()); ) {
+      for (const end = Date.now() + WAIT_MS; !(await is()); ) {
         if (Date.now() > end) throw new Error(`${what} did not come`);
         await new Promise((resolve) => setTimeout(resolve, 10));
       }

@@ -34,7 +34,7 @@ beforeAll(async () => {
     export default grid({
       axes: [
         { axis: "bl3_st2_pm040", from: 0, to: 200, points: 3 },
-        { axis: "bl3_st2_pm041", from: 0, to: 300, points: 4 },
+        { axis: "bl3_st2_pm041", from: 0, to: 300, points: 20 },
       ],
       shutter: "bl3_shutter1",
       shots: { count: 20, signals: ["xfel_bl_3_tc_bm_1_pd/charge"] },
@@ -124,7 +124,7 @@ describe("runs, data and steering in Chromium", () => {
     await page.locator('[data-scan="paused"]').waitFor();
     await page.getByRole("button", { name: "go on" }).click();
     await page.locator('[data-scan="running"]').waitFor();
-    await page.getByText(/[3-9] of 12 points/).waitFor();
+    await page.getByText(/([3-9]|[1-5]\d) of 60 points/).waitFor();
     await page.getByRole("button", { name: "stop after this point" }).click();
     await page.locator('[data-scan="stopped"]').waitFor();
     await faultsOf(page, "plan-stopped");
@@ -243,8 +243,8 @@ describe("runs, data and steering in Chromium", () => {
     await page.getByRole("button", { name: /^tag_/ }).first().press("Enter");
     await page.getByRole("button", { name: "detector_data" }).press("Enter");
     await page.locator(".h5-picture canvas").waitFor();
-    await page.waitForTimeout(1000);
-    expect(await faultsOf(page, "files-picture")).toEqual([]);
+    // Until all of it has been drawn.
+    await expect.poll(() => faultsOf(page, "files-picture")).toEqual([]);
     const as = page.locator("label", { hasText: /^as / }).locator("select");
     await as.selectOption("table");
     const row = page.locator("[data-values] tbody tr").nth(3).locator("td");

@@ -36,8 +36,9 @@ describe("live pictures that end, and the keyboard", () => {
     await using control = await facility.ec.control(3, { name: "Yuki", reason: "ends" });
     const quiet = page.locator(".picture-view.quiet .quiet-note");
     const picture = page.getByLabel(`picture of ${DUAL}`, { exact: true });
-    const { run } = await control.startRun({ comment: "short", detectors: [DUAL], shots: 30 });
+    const { run } = await control.startRun({ comment: "short", detectors: [DUAL], shots: 0 });
     await page.getByText(`run ${run}`).first().waitFor();
+    await control.stopRun();
     await quiet.getByText(`no run is on, ${run} has ended`).waitFor();
     await control.startRun({ comment: "without it", detectors: [OCTAL], shots: 0 });
     await page.getByText(`${DUAL} is no longer live on beamline 3`).waitFor();

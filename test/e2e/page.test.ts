@@ -76,7 +76,6 @@ describe("the page in Chromium", () => {
     const place = "runs?run=300001&map=Greys&limits=0,400";
     const { page, faults } = await openPage(browser, file.address, place);
     await untilSeen(page, /every pixel/);
-    await page.waitForTimeout(1000);
     await using facility = await connect(fixture);
     const run = await facility.run(2, 300001);
     const [detector] = await run.detectors();
@@ -90,21 +89,28 @@ describe("the page in Chromium", () => {
     if (expected === undefined || assembler === null) throw new Error("no picture");
     const box = await page.locator(".picture canvas[data-engine]").boundingBox();
     if (box === null) throw new Error("no canvas");
-    const rgb = await rgbOf(page);
     const size = Math.min(box.width / assembler.width, box.height / assembler.height);
-    let [right, all] = [0, 0];
-    for (let row = 2; row < assembler.height; row += 5)
-      for (let column = 2; column < assembler.width; column += 5) {
-        const value = expected.get(row, column);
-        if (Number.isNaN(value)) continue;
-        const x = box.x + box.width / 2 + (column + 0.5 - assembler.width / 2) * size;
-        const y = box.y + box.height / 2 + (row + 0.5 - assembler.height / 2) * size;
-        const wanted = (interpolateGreys(1 - Math.min(1, Math.max(0, value / 400))).match(/\d+/g) ?? []).map(Number);
-        all++;
-        if (rgb(x, y).every((part, i) => Math.abs(part - (wanted[i] ?? 0)) <= 4)) right++;
-      }
+    let all = 0;
+    const shareRight = async (): Promise<number> => {
+      const rgb = await rgbOf(page);
+      let right = 0;
+      all = 0;
+      for (let row = 2; row < assembler.height; row += 5)
+        for (let column = 2; column < assembler.width; column += 5) {
+          const value = expected.get(row, column);
+          if (Number.isNaN(value)) continue;
+          const x = box.x + box.width / 2 + (column + 0.5 - assembler.width / 2) * size;
+          const y = box.y + box.height / 2 + (row + 0.5 - assembler.height / 2) * size;
+          const grey = interpolateGreys(1 - Math.min(1, Math.max(0, value / 400)));
+          const wanted = (grey.match(/\d+/g) ?? []).map(Number);
+          all++;
+          if (rgb(x, y).every((part, i) => Math.abs(part - (wanted[i] ?? 0)) <= 4)) right++;
+        }
+      return right / all;
+    };
+    // The numbers are there before the picture has been drawn.
+    await expect.poll(shareRight).toBeGreaterThan(0.98);
     expect(all).toBeGreaterThan(100);
-    expect(right / all).toBeGreaterThan(0.98);
     expect(faults).toEqual([]);
     await page.close();
   });
@@ -253,20 +259,17 @@ describe("the page in Chromium", () => {
       return await readOut.count();
     };
     await expect.poll(moved, { interval: 500 }).toBeGreaterThan(0);
-    // Twice a second, however many pictures come: the screen is not drawn for numbers alone. What changes within 100 ms
-    // is one drawing.
-    const changes = (await page.evaluate(`new Promise((resolve) => {
-      let [count, last] = [0, -Infinity];
-      const saw = () => {
-        if (performance.now() - last > 100) count++;
-        last = performance.now();
-      };
-      new MutationObserver(saw)
-        .observe(document.querySelector(".health"), { subtree: true, characterData: true });
-      setTimeout(() => resolve(count), 3000);
-    })`)) as number;
-    expect(changes).toBeGreaterThan(0);
-    expect(changes).toBeLessThanOrEqual(8);
+    // Twice a second, however many pictures come: the screen is not drawn for numbers alone.
+    const { seconds, most } = (await page.evaluate(`new Promise((resolve) => {
+      const counts = new Map();
+      const began = performance.now();
+      new MutationObserver((records) => {
+        for (const text of new Set(records.map(({ target }) => target))) counts.set(text, (counts.get(text) ?? 0) + 1);
+        const seconds = (performance.now() - began) / 1000;
+        if (seconds >= 3) resolve({ seconds, most: Math.max(...counts.values()) });
+      }).observe(document.querySelector(".health"), { subtree: true, characterData: true });
+    })`)) as { seconds: number; most: number };
+    expect(most).toBeLessThanOrEqual(2 * seconds + 2);
     expect(faults).toEqual([]);
     await page.close();
   });
@@ -402,12 +405,13 @@ describe("the page in Chromium", () => {
     await other.mouse.up();
     expect(stops).toEqual(["POST"]);
     await untilSeen(page, /it was stopped/);
-    // What the page shows of a place may be of the poll before.
-    await page.waitForTimeout(3000);
-    const place = parseFloat((await at.textContent()) ?? "");
+    await using facility = await connect(sim.address);
+    const { value: place, state } = await facility.ec.read(3, "bl3_st2_pm040");
+    expect(state).toBe("ready");
     expect(place).toBeLessThan(44_000);
-    await page.waitForTimeout(1500);
-    expect(parseFloat((await at.textContent()) ?? "")).toBeCloseTo(place, -2);
+    // What the page shows of a place may be of the poll before.
+    await expect.poll(async () => parseFloat((await at.textContent()) ?? "")).toBeCloseTo(Number(place), -2);
+    expect(await facility.ec.read(3, "bl3_st2_pm040")).toMatchObject({ value: place, state: "ready" });
     await page.getByRole("button", { name: "give it back" }).click();
     await other.context().close();
     expect(first.faults).toEqual([]);

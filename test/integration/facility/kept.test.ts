@@ -56,6 +56,8 @@ describe("a simulated facility that is kept", () => {
   it("is one for all who have it at the same time: each can stop what another moves", async () => {
     const path = join(temporaryFolder(), "sim.jsonl");
     const mover = keptFacility({}, path, expect.unreachable);
+    // So slow that it is not there before it is stopped.
+    await mover.control.setSpeed(axis, 20);
     await mover.control.move(axis, 5000);
     const stopper = keptFacility({}, path, expect.unreachable);
     await sleep(30);
