@@ -33,7 +33,8 @@ export function isRecord(value: unknown): value is Readonly<Record<string, unkno
 
 /** The error for a bad argument, in the one wording used everywhere. */
 export function badArgument(name: string, value: unknown, allowed: string): SaclaError {
-  return new SaclaError("BAD_ARGUMENT", `${name} is ${show(value)}, but must be ${allowed}.`, {
+  const is = value === undefined ? "is not given" : `is ${show(value)}`;
+  return new SaclaError("BAD_ARGUMENT", `${name} ${is}, but must be ${allowed}.`, {
     details: { name, value: show(value), allowed },
   });
 }

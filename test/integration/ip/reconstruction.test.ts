@@ -113,7 +113,7 @@ describe("reconstruction", () => {
     ["no pixel size", source({ pixelSize: 0 }), "BAD_GEOMETRY", /pixelSize is 0.*positive/],
     ["an absent field", { ...source(), dScale: undefined } as never, "BAD_GEOMETRY", /dScale is undefined/],
     ["a NaN scale of intensities", source({ iScale: NaN }), "BAD_ARGUMENT", /iScale is NaN/],
-    ["no word on success", { ...source(), succeeded: undefined } as never, "BAD_ARGUMENT", /succeeded is undefined/],
+    ["no word on success", { ...source(), succeeded: undefined } as never, "BAD_ARGUMENT", /succeeded is not given/],
     ["no image", source({ img: null }), "BAD_ARGUMENT", /img is null.*succeeded false/],
     ["a 1-D image", source({ img: ndarray(new Float32Array(6)) }), "BAD_ARGUMENT", /srcs\[0\].img has shape \[6\]/],
     [

@@ -241,7 +241,7 @@ describe("what Assembler refuses", () => {
       () => new Assembler([good], { view, gap: 0 } as never),
       /^BAD_ARGUMENT.*no option "gap".*gapValue/,
     ],
-    ["no view", () => new Assembler([good], {} as never), /^BAD_ARGUMENT.*view is undefined.*source, detector/],
+    ["no view", () => new Assembler([good], {} as never), /^BAD_ARGUMENT.*view is not given.*source, detector/],
     ["a width of 0", () => new Assembler([good], { view, width: 0 }), /^BAD_ARGUMENT.*width is 0/],
     [
       "a mask of reasons",
