@@ -53,8 +53,9 @@ export function withClipped(
   const notes: Record<string, number> = {};
   const dropped = reasonsByTag(ledger.dropped);
   for (const [name, values] of Object.entries(signals)) {
-    const ceiling = clippedIn(name, values)?.ceiling;
-    const clipped = Array.from(tags).filter((tag, i) => values[i] === ceiling && !dropped.has(tag));
+    const found = clippedIn(name, values);
+    if (found === null) continue;
+    const clipped = Array.from(tags).filter((tag, i) => values[i] === found.ceiling && !dropped.has(tag));
     if (clipped.length > 0) notes[`${name}-clipped`] = clipped.length;
   }
   return Object.keys(notes).length === 0 ? ledger : mergeLedgers(ledger, { asked: 0, used: 0, dropped: [], notes });

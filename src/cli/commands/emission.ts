@@ -280,7 +280,7 @@ function calibrationText({
       ? [`its lines moved by ${lineScatterPx.toFixed(2)} px rms from energy to energy; its errors include this`]
       : [];
   const straight =
-    lines.length === 2 ? ["two energies: a straight scale, its errors hold how much most bend; three measure it"] : [];
+    lines.length === 2 ? ["two energies give a straight scale: its errors allow for a bend, which three measure"] : [];
   return [
     textTable(["calibration, eV", "photons", "rms, eV", "off the curve, px"], rows),
     `${(halfEv / slope).toFixed(4)} eV per pixel along the ${axis}, lines ${blurRmsEv.toFixed(3)} eV rms${scatter}`,
