@@ -77,20 +77,17 @@ const COMPARED_BYTES = 1 << 20;
 
 /** Whether two files have the same bytes. */
 async function sameBytes(a: string, b: string): Promise<boolean> {
-  const [first, second] = await Promise.all([open(a), open(b)]);
-  try {
-    const [{ size }, other] = await Promise.all([first.stat(), second.stat()]);
-    if (size !== other.size) return false;
-    const [left, right] = [Buffer.alloc(COMPARED_BYTES), Buffer.alloc(COMPARED_BYTES)];
-    for (let at = 0; at < size; at += COMPARED_BYTES) {
-      const length = Math.min(COMPARED_BYTES, size - at);
-      await Promise.all([first.read(left, 0, length, at), second.read(right, 0, length, at)]);
-      if (!left.subarray(0, length).equals(right.subarray(0, length))) return false;
-    }
-    return true;
-  } finally {
-    await Promise.all([first.close(), second.close()]);
+  await using first = await open(a);
+  await using second = await open(b);
+  const [{ size }, other] = await Promise.all([first.stat(), second.stat()]);
+  if (size !== other.size) return false;
+  const [left, right] = [Buffer.alloc(COMPARED_BYTES), Buffer.alloc(COMPARED_BYTES)];
+  for (let at = 0; at < size; at += COMPARED_BYTES) {
+    const length = Math.min(COMPARED_BYTES, size - at);
+    await Promise.all([first.read(left, 0, length, at), second.read(right, 0, length, at)]);
+    if (!left.subarray(0, length).equals(right.subarray(0, length))) return false;
   }
+  return true;
 }
 
 /** @param added - takes the paths of signals that were added to `a` */

@@ -105,10 +105,13 @@ class Recording implements Endpoint {
   }
 
   async #close(): Promise<void> {
-    await this.#inner.close();
-    await this.#written.catch(() => {});
-    await this.#file.datasync().catch(() => {});
-    await this.#file.close();
+    try {
+      await this.#inner.close();
+    } finally {
+      await this.#written.catch(() => {});
+      await this.#file.datasync().catch(() => {});
+      await this.#file.close();
+    }
   }
 
   #checkOpen(method: string): void {

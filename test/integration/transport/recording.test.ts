@@ -1,4 +1,4 @@
-import { readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, readlinkSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
@@ -13,6 +13,7 @@ import { replayRecording } from "../../../src/transport/wrappers/recording.ts";
 import { withRecording } from "../../../src/transport/wrappers/with-recording.ts";
 import { runProgram } from "../../support/cli.ts";
 import { rounds } from "../../support/full.ts";
+import { itNeeding } from "../../support/optional.ts";
 import { bareShot, ScriptedEndpoint, unreachable } from "../../support/scripted-endpoint.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 import { tinySource } from "../../support/tiny-source.ts";
@@ -21,6 +22,7 @@ import { ToyDriver } from "../../support/toy-driver.ts";
 const folder = temporaryFolder();
 let files = 0;
 const newPath = (): string => join(folder, `${files++}.recording`);
+const openFiles = "/proc/self/fd";
 const of = { bl: 3, run: 10 };
 const frames = (...tags: number[]) => ({
   ...of,
@@ -28,6 +30,15 @@ const frames = (...tags: number[]) => ({
   tags: Uint32Array.from(tags),
   roi: null,
 });
+
+/** What an open file of this process is; empty when it was closed meanwhile. */
+function targetOf(descriptor: string): string {
+  try {
+    return readlinkSync(join(openFiles, descriptor));
+  } catch {
+    return "";
+  }
+}
 
 /** Records what `session` asks of `inner`, and gives the file. */
 async function record(inner: Endpoint, session: (endpoint: Endpoint) => Promise<unknown>): Promise<string> {
@@ -49,6 +60,22 @@ async function tagsOf(endpoint: Endpoint, params: ReturnType<typeof frames>): Pr
 }
 
 describe("a recording", () => {
+  itNeeding(
+    existsSync(openFiles),
+    "needs /proc",
+    "leaves no file open when what it records cannot be closed",
+    async () => {
+      const path = newPath();
+      const inner = new ScriptedEndpoint({});
+      inner.close = async () => await Promise.reject(unreachable());
+      const endpoint = await withRecording(inner, path);
+      const isOpen = (): boolean => readdirSync(openFiles).map(targetOf).includes(path);
+      expect(isOpen()).toBe(true);
+      await expect(endpoint.close()).rejects.toMatchObject({ code: "UNREACHABLE" });
+      expect(isOpen()).toBe(false);
+    },
+  );
+
   it("holds no secret of a lease, and answers a program that takes leases as it was answered", async () => {
     const [bl, axis] = [3, "bl3_st2_pm001"];
     const secrets: string[] = [];
