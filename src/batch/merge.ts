@@ -1,5 +1,7 @@
 import { existsSync, renameSync } from "node:fs";
+import { withClipped } from "../core/clipped.ts";
 import { SaclaError, show } from "../core/errors.ts";
+import type { Ledger } from "../core/ledger.ts";
 import { any, integer, optional, resolveOptions } from "../core/options.ts";
 import { showTags } from "../core/tag-ranges.ts";
 import { type Cube, mergeCheckpoints, type PartialResult } from "../reduce/index.ts";
@@ -48,17 +50,45 @@ export async function mergeReduction(
   const { made, about } = await shardSetting(folder, manifest, source.run);
   const files = manifest.shards.map((_, index) => folder.shard(index).checkpoint);
   const merged = await mergeCheckpoints(files, made, about);
+  merged.partial.account(await clippedNotes(source, manifest, merged.partial.tags, stop));
   const { ledger, summary } = await writeResult(manifest, merged);
-  const { asked, used, dropped } = ledger;
+  const { asked, used, dropped, notes = {} } = ledger;
   const counts = dropped.map(({ reason, tags }) => [reason, tags.length]);
   folder.log(folder.logPath, "merged", {
     out: manifest.out,
     asked,
     used,
     dropped: Object.fromEntries(counts),
+    notes,
     summary,
   });
   return merged;
+}
+
+/** Notes of shots used at which a signal of a cube, or what is normalised by, is cut off; those of several add up. */
+async function clippedNotes(
+  { run }: ReductionSource,
+  { request }: Manifest,
+  tags: Uint32Array,
+  signal: AbortSignal,
+): Promise<Ledger> {
+  const cubes = Object.values(request.cubes);
+  const images = [...Object.values(request.reducers), ...cubes.flatMap(({ images = {} }) => Object.values(images))];
+  const monitors = [...images, ...request.corrections].flatMap((each) =>
+    each.kind === "normalised" || each.kind === "normalise" ? [each.equipId] : [],
+  );
+  const of = {
+    i0: new Set([...monitors, ...cubes.flatMap(({ normaliseBy = [] }) => normaliseBy)]),
+    signal: new Set(cubes.flatMap(({ signals = [] }) => signals)),
+  };
+  let notes: Ledger = { asked: 0, used: 0, dropped: [] };
+  for (const [name, equipIds] of Object.entries(of)) {
+    for (const equipId of equipIds) {
+      const { values } = await run.column(equipId, tags, { signal });
+      notes = withClipped(notes, tags, { [name]: values });
+    }
+  }
+  return notes;
 }
 
 function incomplete(folder: BatchFolder, manifest: Manifest, open: readonly ShardState[]): SaclaError {

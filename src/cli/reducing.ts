@@ -49,6 +49,8 @@ interface ShotAccount {
   readonly asked: number;
   readonly used: number;
   readonly dropped: Readonly<Record<string, number>>;
+  /** What there is to tell of shots used, and of how many. Merges by earlier versions have none. */
+  readonly notes?: Readonly<Record<string, number>>;
   /** Single numbers of the reducers. */
   readonly summary: ResultSummary;
 }

@@ -14,22 +14,48 @@ export interface Clipped {
 /** So many shots at least, and so many times as many as read each of the values next below. */
 const [LEAST_CLIPPED, CLIPPED_TIMES, NEXT_BELOW] = [5, 5, 10];
 
+/** Numbers that {@link countReading} keeps: the greatest readings, each with how many shots read it. */
+export const READINGS: number = 2 * (1 + NEXT_BELOW);
+
+/**
+ * Counts a reading among the greatest ones, which are kept in falling order, each before its count; 0 shots in places
+ * that are free. Counted in parts and in any order, they are the same: what is among the greatest of all is so in its
+ * part, too.
+ * @param shots - that read it
+ */
+export function countReading(readings: Float64Array, value: number, shots = 1): void {
+  if (!Number.isFinite(value) || shots === 0) return;
+  let at = 0;
+  while (at < READINGS && shotsAt(readings, at) > 0 && (readings[at] ?? NaN) > value) at += 2;
+  if (at === READINGS) return;
+  if (shotsAt(readings, at) === 0 || readings[at] !== value) {
+    readings.copyWithin(at + 2, at, READINGS - 2);
+    readings.set([value, 0], at);
+  }
+  readings[at + 1] = shotsAt(readings, at) + shots;
+}
+
+function shotsAt(readings: Float64Array, at: number): number {
+  return readings[at + 1] ?? 0;
+}
+
+/** Shots that read the greatest value, where they heap up there; 0 for readings that thin out towards it. */
+export function clippedAmong(readings: Float64Array): number {
+  const [count = 0, ...next] = readings.filter((_, i) => i % 2 === 1);
+  const isHeap = next.every((fewer) => fewer > 0 && count >= CLIPPED_TIMES * fewer);
+  return isHeap && count >= LEAST_CLIPPED ? count : 0;
+}
+
 /**
  * Whether a signal is cut off at its greatest reading: shots heap up there; null for readings that thin out towards it.
  * @param what - its name in the words
  */
 export function clippedIn(what: string, values: ShotNumbers): Clipped | null {
-  const counts = new Map<number, number>();
-  for (let i = 0; i < values.length; i++) {
-    const value = values[i] ?? NaN;
-    if (Number.isFinite(value)) counts.set(value, (counts.get(value) ?? 0) + 1);
-  }
-  const [ceiling, ...below] = Float64Array.from(counts.keys()).sort().reverse();
-  if (ceiling === undefined) return null;
-  const next = below.slice(0, NEXT_BELOW).map((value) => counts.get(value) ?? 0);
-  const count = counts.get(ceiling) ?? 0;
-  const isHeap = next.length === NEXT_BELOW && next.every((fewer) => count >= CLIPPED_TIMES * fewer);
-  if (!isHeap || count < LEAST_CLIPPED) return null;
+  const readings = new Float64Array(READINGS);
+  for (let i = 0; i < values.length; i++) countReading(readings, values[i] ?? NaN);
+  const [ceiling = NaN] = readings;
+  const count = clippedAmong(readings);
+  if (count === 0) return null;
   const share = `${((100 * count) / values.length).toPrecision(2)} %`;
   const shown = Number(ceiling.toPrecision(6));
   return {

@@ -7,7 +7,8 @@ import type { BatchStatistics, Statistic } from "./engine/statistic.ts";
 export interface ArrayField {
   readonly type: "float64" | "uint32";
   readonly length: number;
-  readonly merge: "sum" | "min" | "max";
+  /** `"readings"`: as `countReading` keeps them. */
+  readonly merge: "sum" | "min" | "max" | "readings";
   /**
    * Of the lower part of a sum in two: the field before it takes multiples of this step, once there are many.
    * @default it has one part
@@ -34,7 +35,7 @@ export interface ScratchField {
 /** The state of a reducer by name: all of its memory. */
 export type Layout = Readonly<Record<string, ArrayField | SeriesField | ScratchField>>;
 
-/** Memory for a layout. Sums begin at 0, minima at Infinity, maxima at −Infinity. */
+/** Memory for a layout. Sums and readings begin at 0, minima at Infinity, maxima at −Infinity. */
 export type State<L extends Layout> = {
   readonly [K in keyof L as L[K] extends { type: "scratch" } ? never : K]: L[K] extends { type: "series" }
     ? ShotSeries

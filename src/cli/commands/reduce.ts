@@ -115,10 +115,15 @@ function preview({ manifest, scripts }: Awaited<ReturnType<typeof previewReducti
 
 function report({ out, account, shards, note }: Reducing, run: number): CommandResult {
   if (account === undefined) return { json: { run, out, shards, ended: false }, text: note ?? "" };
-  const { asked, used, dropped } = account;
-  const reasons = Object.entries(dropped).map(([reason, count]) => `${count} ${reason}`);
+  const { asked, used, dropped, notes = {} } = account;
+  const words = (counts: Readonly<Record<string, number>>): string =>
+    Object.entries(counts)
+      .map(([what, count]) => `${count} ${what}`)
+      .join(", ");
+  const reasons = Object.keys(dropped).length === 0 ? "" : `, dropped: ${words(dropped)}`;
+  const noted = Object.keys(notes).length === 0 ? "" : `; noted: ${words(notes)}`;
   return {
-    json: { run, out, shards, ended: true, asked, used, dropped },
-    text: `${out}: ${used} of ${asked} shots used${reasons.length === 0 ? "" : `, dropped: ${reasons.join(", ")}`}`,
+    json: { run, out, shards, ended: true, asked, used, dropped, notes },
+    text: `${out}: ${used} of ${asked} shots used${reasons}${noted}`,
   };
 }

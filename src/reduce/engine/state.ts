@@ -1,3 +1,4 @@
+import { countReading } from "../../core/clipped.ts";
 import { SaclaError } from "../../core/errors.ts";
 import type { ArrayField, Layout, SeriesField, State } from "../reducer.ts";
 import { ShotSeries } from "./shot-series.ts";
@@ -7,7 +8,7 @@ export type SavedState = Readonly<
   Record<string, Float64Array | Uint32Array | { readonly tags: Uint32Array; readonly columns: readonly Float64Array[] }>
 >;
 
-const initial = { min: Infinity, max: -Infinity } as const;
+const initial = { sum: 0, min: Infinity, max: -Infinity, readings: 0 } as const;
 
 /** Bytes of the arrays of a layout and of its work memory; a series takes 4 + 8 · width bytes per shot on top. */
 export function layoutBytes(layout: Layout): number {
@@ -53,7 +54,7 @@ function arrayOf(
 
 function newArray({ type, length, merge }: ArrayField): Float64Array | Uint32Array {
   if (type === "float64")
-    return merge === "sum" ? new Float64Array(length) : new Float64Array(length).fill(initial[merge]);
+    return initial[merge] === 0 ? new Float64Array(length) : new Float64Array(length).fill(initial[merge]);
   const array = new Uint32Array(length);
   return merge === "min" ? array.fill(0xffff_ffff) : array;
 }
@@ -125,7 +126,8 @@ function isArray(value: unknown): value is Float64Array | Uint32Array {
 function mergeArray(merge: ArrayField["merge"], a: Float64Array | Uint32Array, b: Float64Array | Uint32Array): void {
   if (merge === "sum") for (let i = 0; i < a.length; i++) a[i] = (a[i] ?? 0) + (b[i] ?? 0);
   else if (merge === "min") for (let i = 0; i < a.length; i++) a[i] = Math.min(a[i] ?? 0, b[i] ?? 0);
-  else for (let i = 0; i < a.length; i++) a[i] = Math.max(a[i] ?? 0, b[i] ?? 0);
+  else if (merge === "max") for (let i = 0; i < a.length; i++) a[i] = Math.max(a[i] ?? 0, b[i] ?? 0);
+  else if (a instanceof Float64Array) for (let i = 0; i < b.length; i += 2) countReading(a, b[i] ?? NaN, b[i + 1]);
 }
 
 /** The state as plain arrays that share its memory. */

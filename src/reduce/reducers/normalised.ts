@@ -1,4 +1,5 @@
 import ndarray from "ndarray";
+import { clippedAmong, countReading, READINGS } from "../../core/clipped.ts";
 import { asFinite, asText } from "../../core/guards.ts";
 import type { PreciseImage } from "../../core/ndarray.ts";
 import { any, oneOf, optional, resolveOptions } from "../../core/options.ts";
@@ -31,6 +32,8 @@ export interface Normalised {
   readonly count: number;
   /** Shots left out because I0 has no number; for the mean of ratios, or is below 0.0001 of the reference. */
   readonly skipped: number;
+  /** Shots taken in that read the greatest I0, where the monitor is cut off there; else 0. */
+  readonly clipped: number;
 }
 
 // Places of the sums that are not images.
@@ -69,10 +72,11 @@ export function normalised(options: NormalisedOptions): Reducer<Normalised> {
   const factor = (i0: number): number => (isRatio ? 1 / i0 : 1);
   const y = (i0: number): number => (isRatio && !Number.isNaN(i0) ? UNIT : quantize(UNIT * i0));
   /** Adds what is not of a pixel; NaN for a shot that is left out. */
-  const addShot = ({ upper, lower }: WideSums, i0: number): void => {
+  const addShot = ({ upper, lower, readings }: WideSums & { readings: Float64Array }, i0: number): void => {
     const place = Number.isNaN(i0) ? SKIPPED : COUNT;
     upper[place] = (upper[place] ?? 0) + 1;
     if (place === SKIPPED) return;
+    countReading(readings, i0);
     addWide(upper, lower, MONITOR, UNIT * i0);
     addWide(upper, lower, BELOW, y(i0));
     addWide(upper, lower, SQUARE, y(i0) * y(i0));
@@ -87,7 +91,8 @@ export function normalised(options: NormalisedOptions): Reducer<Normalised> {
     layout: ({ rows, columns }) => {
       const image = sums(rows * columns);
       const images = { squareUpper: image, squareLower: image, productUpper: image, productLower: image };
-      return { sum: image, ...images, upper: sums(5), lower: sums(5) };
+      const readings = { type: "float64", length: READINGS, merge: "readings" } as const;
+      return { sum: image, ...images, upper: sums(5), lower: sums(5), readings };
     },
     kernel: {
       statistics: [counted],
@@ -102,7 +107,7 @@ export function normalised(options: NormalisedOptions): Reducer<Normalised> {
       if (!Number.isNaN(i0)) addProducts(state, pixels, factor(i0), y(i0));
     },
     result: (
-      { sum, squareUpper, squareLower, productUpper, productLower, upper, lower },
+      { sum, squareUpper, squareLower, productUpper, productLower, upper, lower, readings },
       { rows, columns },
       _dark,
       isLast,
@@ -125,6 +130,7 @@ export function normalised(options: NormalisedOptions): Reducer<Normalised> {
         monitor: (reference * of(MONITOR)) / UNIT / n,
         count: n,
         skipped: of(SKIPPED),
+        clipped: clippedAmong(readings),
       };
     },
   });

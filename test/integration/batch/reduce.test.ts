@@ -67,6 +67,29 @@ describe("sacla reduce", () => {
     file.close();
   });
 
+  it("names shots at which the monitor or a signal is cut off", async () => {
+    const bm1 = "xfel_bl_3_tc_bm_1_pd/charge";
+    mkdirSync(at("clipped"));
+    const charge = Float32Array.from({ length: 100 }, (_, k) => Math.min(k + 0.5, 80));
+    const parts = { "/run_7/event_info/bl_3/tc/bm_1_pd_charge": { data: charge } };
+    const clipped = await writeManyShots(at("clipped"), 100, 20, parts);
+    const axes = [{ name: "charge", of: bm1, from: 0, to: 100, step: 100 }];
+    const request = {
+      reducers: { image: { kind: "normalised", equipId: bm1, reference: 50 } },
+      cubes: { charge: { axes, signals: [bm1], normaliseBy: bm1 } },
+    };
+    writeFileSync(at("clipped/request.json"), JSON.stringify(request));
+    const args = ["reduce", "7", at("clipped/request.json"), "--url", clipped, "-o", at("clipped/out.h5")];
+    const { out } = await cli([...args, "--shards", "3", "--json"]);
+    const notes = { "i0-clipped": 20, "signal-clipped": 20 };
+    expect(JSON.parse(out)).toMatchObject({ used: 80, notes });
+    expect((await cli([...args, "--overwrite"])).out).toContain("noted: 20 i0-clipped, 20 signal-clipped");
+    const file = await H5File.open(at("clipped/out.h5"));
+    for (const [name, count] of Object.entries(notes)) expect(file.number(`/ledger/notes/${name}`)).toBe(count);
+    expect(file.number("/image/MPCCD-1N0-M06-002/clipped")).toBe(20);
+    file.close();
+  });
+
   it("takes masks, gains and a PONI file from files, and keeps to what they held", async () => {
     const id = "MPCCD-1N0-M06-002";
     mkdirSync(at("placed"));

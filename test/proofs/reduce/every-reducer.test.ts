@@ -120,7 +120,7 @@ const every: Record<string, { make: (of: typeof small) => Reducer<unknown>; byte
   speckleContrast: { make: () => speckleContrast({ aduPerPhoton: 154, noiseAdu: 11 }), bytes: 8 * pixels },
   speckleDelays: { make: () => speckleDelays(delays), bytes: 8 * pixels },
   covariance: { make: () => covariance({ equipId: "bm1/charge" }), bytes: 96 * pixels + 112 },
-  normalised: { make: () => normalised({ equipId: "bm1/charge", reference: 5e-9 }), bytes: 40 * pixels + 80 },
+  normalised: { make: () => normalised({ equipId: "bm1/charge", reference: 5e-9 }), bytes: 40 * pixels + 80 + 176 },
   pixelHistogram: { make: () => pixelHistogram({ from: -100, to: 400, binWidth: 50, roi }), bytes: 4 * 15 * 11 + 24 },
   byClass: { make: () => byClass(mean(), classes, classOf), bytes: 2 * (8 * pixels + 8) + 24 },
 };

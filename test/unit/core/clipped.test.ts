@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { clippedSignals } from "../../../src/cli/scan-answers.ts";
-import { clippedIn, withClipped } from "../../../src/core/clipped.ts";
+import { clippedAmong, clippedIn, countReading, READINGS, withClipped } from "../../../src/core/clipped.ts";
 import { Random } from "../../../src/core/random.ts";
 import type { ShotsTaken } from "../../../src/scan/index.ts";
 
@@ -22,6 +22,28 @@ describe("clippedIn", () => {
     const flags = Array.from({ length: 300 }, (_, i) => i % 2);
     for (const values of [readings, readings.map((value) => Math.round(8 * value) / 8), steps, flags, [], [NaN, null]])
       expect(clippedIn("it", values)).toBeNull();
+  });
+});
+
+describe("countReading", () => {
+  it("keeps the greatest readings with their counts, the same however they are split", () => {
+    const values = clipped.map((value) => Math.round(50 * value) / 50);
+    const counted = (some: readonly number[]): Float64Array => {
+      const readings = new Float64Array(READINGS);
+      for (const value of some) countReading(readings, value);
+      return readings;
+    };
+    const whole = counted(values);
+    const greatest = [...new Set(values)].sort((a, b) => b - a).slice(0, READINGS / 2);
+    const expected = greatest.flatMap((value) => [value, values.filter((other) => other === value).length]);
+    expect([...whole]).toEqual(expected);
+    expect(clippedAmong(whole)).toBe(above);
+    // Parts of few readings have free places.
+    const joined = counted([]);
+    for (const part of [values.slice(300), values.slice(3, 300), values.slice(0, 3), []].map(counted))
+      for (let i = 0; i < READINGS; i += 2) countReading(joined, part[i] ?? NaN, part[i + 1]);
+    expect(joined).toEqual(whole);
+    expect(clippedAmong(counted(values.slice(0, 3)))).toBe(0);
   });
 });
 

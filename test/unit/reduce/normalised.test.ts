@@ -59,6 +59,23 @@ describe("normalised", () => {
   });
 });
 
+it("counts the shots at which the monitor is cut off, however they are split", async () => {
+  const random = new Random(7);
+  const images = pulses(random, 200).map((image) => ({ ...image, signal: Math.min(image.signal, 8e-9) }));
+  const cutOff = images.filter(({ signal }) => signal === 8e-9).length;
+  expect(cutOff).toBeGreaterThan(20);
+  for (const method of ["ratio-of-sums", "mean-of-ratios"] as const) {
+    const reducers = { image: normalised({ equipId: "bm1/charge", reference: 5e-9, method }) };
+    const parts = await accumulate(shotsOf(images.slice(60), frame(1, 3)), reducers);
+    parts.merge(await accumulate(shotsOf(images.slice(0, 60), frame(1, 3)), reducers));
+    expect(of(resultsOf(parts).image).clipped).toBe(cutOff);
+  }
+  const plain = await reduce(shotsOf(pulses(random, 200), frame(1, 3)), {
+    image: normalised({ equipId: "bm1/charge", reference: 5e-9 }),
+  });
+  expect(of(plain.image).clipped).toBe(0);
+});
+
 describe("normalised numbers of a cube", () => {
   const options = {
     axes: [{ name: "x", of: "x", edges: [0, 1, 2, 3] }],
