@@ -13,6 +13,7 @@ import {
 } from "../src/facility/index.ts";
 import { Facility } from "../src/index.ts";
 import { ChannelCut, SplitDelay } from "../src/optics/index.ts";
+import { offsetsAt } from "../src/optics/split-delay-correction.ts";
 import {
   alignSplitDelay,
   type Beamline,
@@ -114,7 +115,7 @@ async function alignedOf(bench: Bench, engine: Engine): Promise<{ aligned: Split
   ];
   const beside =
     2000 * Math.cos(bs * 1e-6) * (gaps[0] - gaps[1] - (hidden["gapDifferenceMm"] ?? NaN)) + 2 * (bs - br1 - br2 + bm);
-  // What stayed is as far off as was found; what moved stands at a whole pulse: 0.1 µm of both gaps is 0.43 fs.
+  // What stayed is as far off as was found; what moved stands at a whole pulse.
   const judged = (name: string, unit: string, off: number, bar: number, pulse: number, sign: 1 | -1): Found => {
     const step = result.steps.find((each) => each.step.startsWith(name));
     const scale = unit === "fs" ? 1000 : 1;
@@ -123,12 +124,13 @@ async function alignedOf(bench: Bench, engine: Engine): Promise<{ aligned: Split
     return { what: `alignment: ${name}`, unit, off: off - stayed, error, bar };
   };
   const energies = (cc1 + cc2) / 2 - (bs + br1 + br2 + bm) / 4;
+  const aligned = optics.with(result.correction);
   const found = [
     judged("sdo_cc1 and sdo_cc2 together", "µrad", energies, 4, 0.07, -1),
     judged("place of the delay branch", "µm", beside, 15, 0.27, 1),
-    judged("delay 0 by visibility", "fs", 1000 * (await trueDelayPs(bench)), 1, 0.43, -1),
+    judged("delay 0 by visibility", "fs", 1000 * ((await trueDelayPs(bench)) - aligned.knobs(at).delayPs), 1, 0, -1),
   ];
-  return { aligned: optics.with(result.correction), found };
+  return { aligned, found };
 }
 
 async function splitDelayOf(bench: Bench): Promise<readonly Found[]> {
@@ -147,7 +149,9 @@ async function splitDelayOf(bench: Bench): Promise<readonly Found[]> {
     shutter: "xrays",
     learntAt,
   });
-  const learnt = optics.with((await engine.run(learn)).result);
+  const { result: correction } = await engine.run(learn);
+  if (correction === undefined) throw new Error("the rocking curves were stopped");
+  const learnt = optics.with(correction);
   const hidden = truth.device(3, "split-delay");
   const degOf = (urad: number): number => (urad * 1e-6 * 180) / Math.PI;
   for (const delayPs of [-0.5, 4]) {
@@ -159,10 +163,17 @@ async function splitDelayOf(bench: Bench): Promise<readonly Found[]> {
       const tilt = degOf((hidden[`${name}TiltUradPerMm`] ?? NaN) * (gap - 5));
       const wanted = ((hidden[`${name}Zero`] ?? NaN) - (hidden["bsZero"] ?? NaN)) * DEG_PER_PULSE - tilt;
       const off = (positions[`sdo_${name}`] ?? NaN) - (plain[`sdo_${name}`] ?? NaN) - wanted;
-      found.push({ what: "crystal, after rocking curves", unit: "µrad", off: off / degOf(1), error: NaN, bar: 4 });
+      const { error = NaN } = offsetsAt(correction, gap)[`sdo_${name}`] ?? {};
+      found.push({
+        what: "crystal, after rocking curves",
+        unit: "µrad",
+        off: off / degOf(1),
+        error: error / degOf(1),
+        bar: 4,
+      });
     }
   }
-  const zeroBy = async (signalName: string, half: number) => {
+  const zeroBy = async (by: string, signalName: string, half: number, bar: number) => {
     const zero = findZeroDelay({
       optics: learnt,
       photonEnergyEv: 10_000,
@@ -176,13 +187,23 @@ async function splitDelayOf(bench: Bench): Promise<readonly Found[]> {
     });
     const { result } = await engine.run(zero);
     if (result === undefined) throw new Error("the scan was stopped");
-    return { result, off: 1000 * (await trueDelayPs(bench)), error: 1000 * result.fit.centreError };
+    // What was found is the zero; 0.1 µm of both gaps is 0.43 fs, so the optics stand as near to it as pulses allow.
+    const standsAt = 1000 * (await trueDelayPs(bench));
+    found.push(
+      {
+        what: `delay 0 by ${by}`,
+        unit: "fs",
+        off: standsAt - 1000 * result.standsAtPs,
+        error: 1000 * result.fit.centreError,
+        bar,
+      },
+      { what: `where it stands, by ${by}`, unit: "fs", off: standsAt, error: NaN, bar },
+    );
+    return result;
   };
-  const coarse = await zeroBy("correlation", 0.15);
-  found.push({ what: "delay 0 by cross-correlation", unit: "fs", off: coarse.off, error: coarse.error, bar: 5 });
-  const fine = await zeroBy("visibility", 0.05);
-  found.push({ what: "delay 0 by interference", unit: "fs", off: fine.off, error: fine.error, bar: 1 });
-  const all = optics.with(fine.result.correction);
+  await zeroBy("cross-correlation", "correlation", 0.15, 5);
+  const fine = await zeroBy("interference", "visibility", 0.05, 1);
+  const all = optics.with(fine.correction);
   for (const photonEnergyEv of [5000, 15_000]) {
     await engine.run(plan("go", {}, () => move(all.positions({ delayPs: 1, photonEnergyEv }))));
     const off = 1000 * ((await trueDelayPs(bench)) - 1);

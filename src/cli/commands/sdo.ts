@@ -276,10 +276,10 @@ export async function runZero(
 ): Promise<CommandResult> {
   const { optics, file } = await splitDelayOf(session, { ...options, ...defined({ correction }) }, true);
   const plan = findZeroDelay({ ...settings, optics });
-  const say = ({ fit }: FoundZeroDelay): string => {
+  const say = ({ fit, standsAtPs }: FoundZeroDelay): string => {
     const fs = (ps: number): string => (1000 * ps).toFixed(2);
-    const width = `FWHM ${fs(fit.fwhm)} fs`;
-    return `zero was at ${fs(fit.centre)} ± ${fs(fit.centreError)} fs (${width}); it is called 0 now\n`;
+    const zero = `zero was at ${fs(fit.centre)} ± ${fs(fit.centreError)} fs (FWHM ${fs(fit.fwhm)} fs)`;
+    return `${zero}; it is called 0 now, and the stages stand at ${fs(standsAtPs)} fs, the nearest whole pulses\n`;
   };
   return await learn({
     session,

@@ -62,7 +62,7 @@ export interface SplitDelayAlignment {
 interface Step {
   readonly step: string;
   readonly unit: string;
-  /** Change of each real axis for one unit. */
+  /** Change of each real axis for one unit that is found. */
   readonly perUnit: Positions;
   readonly run: (axis: PseudoAxis) => PlanSteps<Outcome>;
 }
@@ -121,22 +121,22 @@ class Alignment {
     const start = optics.positions({ delayPs: 0, photonEnergyEv });
     yield* orReturn(optics.axisNames, move(start));
     const rows: AlignmentStep[] = [];
-    const errors: Record<string, number> = {};
+    const changes: Record<string, { change: number; error: number }> = {};
     for (const each of this.#all()) {
       const { step, unit, perUnit } = each;
+      const here = yield* where(Object.keys(perUnit));
       const failed = rows.find(({ outcome }) => outcome === "failed" || outcome === "not-tried");
-      const outcome = failed === undefined ? yield* this.#tried(each) : missing("not-tried", `after ${failed.step}`);
+      const outcome =
+        failed === undefined ? yield* this.#tried(each, here) : missing("not-tried", `after ${failed.step}`);
       rows.push({ step, unit, ...outcome });
       if (outcome.outcome !== "moved") continue;
-      for (const [axis, per] of Object.entries(perUnit))
-        errors[axis] = Math.hypot(errors[axis] ?? 0, per * outcome.error);
+      for (const [axis, per] of Object.entries(perUnit)) {
+        // What was found, not where the axis stands now: a stage goes to the nearest whole pulse.
+        const change = at(here, axis) + per * outcome.found - at(start, axis);
+        changes[axis] = { change, error: Math.hypot(changes[axis]?.error ?? 0, per * outcome.error) };
+      }
     }
-    const now = yield* where(optics.axisNames);
-    const changes = Object.entries(errors).map(([axis, error]) => {
-      const change = (now[axis] ?? NaN) - (start[axis] ?? NaN);
-      return [axis, { change, error }] as const;
-    });
-    const correction = withAlignment(optics, Object.fromEntries(changes), { photonEnergyEv, learntAt });
+    const correction = withAlignment(optics, changes, { photonEnergyEv, learntAt });
     return {
       steps: rows,
       isDone: rows.every(({ outcome }) => outcome === "moved" || outcome === "stayed"),
@@ -160,7 +160,7 @@ class Alignment {
       {
         step: "place of the delay branch",
         unit: "µm",
-        perUnit: { [br1Gap]: mmPerUm, [br2Gap]: -mmPerUm },
+        perUnit: { [br1Gap]: -mmPerUm, [br2Gap]: mmPerUm },
         run: (place) => this.#toOnePlace(place),
       },
       { ...delay, step: "delay 0 by correlation", run: (axis) => this.#toPeak(axis, halfPs, correlation) },
@@ -174,9 +174,8 @@ class Alignment {
     ];
   }
 
-  *#tried({ step, unit, perUnit, run }: Step): PlanSteps<Outcome> {
+  *#tried({ step, unit, perUnit, run }: Step, here: Positions): PlanSteps<Outcome> {
     const axes = Object.keys(perUnit);
-    const here = yield* where(axes);
     const axis: PseudoAxis = {
       name: step,
       unit,
@@ -249,7 +248,7 @@ class Alignment {
             after: null,
           };
         if (!(Math.abs(found) > 3 * error)) return { ...result, ...stayed, after: null };
-        yield* move(axis.forward(-found));
+        yield* move(axis.forward(found));
       }
       const after = yield* beside();
       if (isPath) return { ...result, ...stayed, after };

@@ -24,7 +24,7 @@ import {
 } from "./peaks.ts";
 import { type PointOptions, pointChecks } from "./points.ts";
 import { delayAxis, namesOf, positionsOf } from "./pseudo-axis.ts";
-import { move, note } from "./stubs.ts";
+import { move, note, where } from "./stubs.ts";
 import { andReturn, orReturn } from "./wrappers.ts";
 
 export interface EdgeScanOptions extends CurveScanOptions {
@@ -184,6 +184,8 @@ export interface ZeroDelayOptions extends Omit<PeakOptions, "axis"> {
 export interface FoundZeroDelay {
   readonly fit: PeakFit;
   readonly correction: SplitDelayCorrection;
+  /** The delay at which the optics stand now, by the new correction: the stages stop at whole pulses. */
+  readonly standsAtPs: number;
 }
 
 /**
@@ -209,7 +211,9 @@ export function findZeroDelay(options: ZeroDelayOptions): Plan<FoundZeroDelay> {
     const zero = { atPs: fit.centre, errorPs: fit.centreError, mmPerPs, photonEnergyEv, learntAt };
     yield* move(positionsOf(axis, rest.from));
     yield* move(positionsOf(axis, fit.centre));
-    return { fit, correction: withZeroDelay(optics.correction, gaps, zero) };
+    const correction = withZeroDelay(optics.correction, gaps, zero);
+    const standsAtPs = optics.with(correction).knobs(yield* where(axis.axes)).delayPs;
+    return { fit, correction, standsAtPs };
   }
   const settings = { ...settingsOf(scanned, leastPeakPoints(scanned)), photonEnergyEv, learntAt };
   return plan("find-zero-delay", settings, () => orReturn(axis.axes, steps()), { adaptive: true });

@@ -7,9 +7,11 @@ import {
   alignSplitDelay,
   dryRun,
   Engine,
+  findZeroDelay,
   Journal,
   learnSplitDelay,
   resumeScan,
+  type VirtualBeamline,
   type VirtualDevicesOptions,
   type VirtualShot,
   virtualBeamline,
@@ -87,6 +89,60 @@ function benchOf(hidden: Hidden, signals: VirtualDevicesOptions["signals"] = {})
     },
   };
 }
+
+/** Stages of the gaps that stop at whole pulses of 0.4 µm, 1.7 fs of delay: ten times the errors of what is found. */
+function inPulses(beamline: VirtualBeamline): VirtualBeamline {
+  const rounded = ([axis, place]: [string, number]): [string, number] =>
+    axis.startsWith("gap") ? [axis, Math.round(place / 4e-4) * 4e-4] : [axis, place];
+  return {
+    ...beamline,
+    move: async (to, how) => await beamline.move(Object.fromEntries(Object.entries(to).map(rounded)), how),
+  };
+}
+
+describe("delay 0 of stages that stop at whole pulses", () => {
+  /** How far the delay really is from what the optics say where they stand, in errors. */
+  async function pullsOf(run: (beamline: VirtualBeamline) => Promise<{ said: number; error: number }>) {
+    const pulls: number[] = [];
+    for (let seed = 1; seed <= 12; seed++) {
+      const urad = Object.fromEntries(crystals.map((name) => [name, 0]));
+      const hidden = { urad, delayPs: hiddenOf(seed).delayPs / 2, besideUm: 0 };
+      const beamline = inPulses(virtualBeamline({ ...benchOf(hidden), seed }));
+      const { said, error } = await run(beamline);
+      pulls.push((truthOf(hidden, (axis) => beamline.devices.at(axis)).delayPs - said) / error);
+    }
+    return pulls;
+  }
+  const here = (beamline: VirtualBeamline) =>
+    Object.fromEntries(optics.axisNames.map((axis) => [axis, beamline.devices.at(axis)]));
+
+  it("is where alignSplitDelay found it, not where they stopped", async () => {
+    const pulls = await pullsOf(async (beamline) => {
+      const { result } = await new Engine(beamline).run(alignSplitDelay(options));
+      const last = result?.steps.at(-1);
+      const said = optics.with(result?.correction).knobs(here(beamline)).delayPs;
+      return { said: last?.outcome === "stayed" ? -last.found : said, error: last?.error ?? NaN };
+    });
+    expect(Math.max(...pulls.map(Math.abs))).toBeLessThan(3);
+  });
+
+  it("is known by findZeroDelay, which says where they stopped", async () => {
+    const stops: number[] = [];
+    const pulls = await pullsOf(async (beamline) => {
+      const shots = { count: 5, signals: ["visibility"] };
+      const scan = { from: -0.05, to: 0.05, points: 41, signalName: "visibility", shots, learntAt: "now" };
+      const { result } = await new Engine(beamline).run(findZeroDelay({ optics, photonEnergyEv, ...scan }));
+      const { standsAtPs = NaN, fit, correction } = result ?? {};
+      expect(standsAtPs).toBeCloseTo(optics.with(correction).knobs(here(beamline)).delayPs, 9);
+      stops.push(Math.abs(standsAtPs));
+      return { said: standsAtPs, error: fit?.centreError ?? NaN };
+    });
+    expect(Math.max(...pulls.map(Math.abs))).toBeLessThan(3);
+    // Up to half a pulse away: many errors.
+    expect(Math.max(...stops)).toBeGreaterThan(5e-4);
+    expect(Math.max(...stops)).toBeLessThan(9e-4);
+  });
+});
 
 describe("alignSplitDelay", () => {
   it("finds what is off with errors that hold, and the correction stands where the axes do", async () => {
