@@ -6,11 +6,13 @@ import { defined } from "../core/options.ts";
 import type { SimulatedFacilityOptions } from "../facility/index.ts";
 import { type Twins, twinShots } from "../facility/twins.ts";
 import { pathIn } from "../hdf5/index.ts";
+import { renewed } from "../hdf5/open/renewed.ts";
 import { withPage } from "../page/index.ts";
 import { endpointOf } from "../source/index.ts";
 import { toWireError, type WireError } from "../transport/codec.ts";
 import { controlMethods, isControlMethod } from "../transport/control-methods.ts";
 import { type Endpoint, inProcess } from "../transport/index.ts";
+import type { CallResult } from "../transport/methods.ts";
 import { isPresetMethod, presetMethods } from "../transport/preset-methods.ts";
 import { isScanMethod, scanMethods } from "../transport/scan-methods.ts";
 import { askAhead } from "./ask-ahead.ts";
@@ -87,11 +89,14 @@ async function read(task: ReadingTask): Promise<Reading> {
       note({ kind: "log", level, fields, message });
   const logger: Logger = { debug: log("debug"), info: log("info"), warn: log("warn"), error: log("error") };
   const { Keys, Limits, ServerMetrics, Service, serveHttp, servePictures, serveZmq } = await loadServer();
-  const source = await openSource(task);
-  const inner = task.isControlled ? besideControl(source, task) : source;
   const files = pathIn(task.url);
-  const given = { ...(await pageOptions(task.page)), ...defined({ files }), report: runReports(source, task.url) };
-  const endpoint = withPage(inner, given);
+  const about = { ...(await pageOptions(task.page)), ...defined({ files }) };
+  const open = async (): Promise<Endpoint> => {
+    const source = await openSource(task);
+    const inner = task.isControlled ? besideControl(source, task) : source;
+    return withPage(inner, { ...about, report: runReports(source, task.url) });
+  };
+  const endpoint = files === undefined ? await open() : await renewed(files, open);
   const keys = task.keys === undefined ? undefined : Keys.open(task.keys);
   const metrics = new ServerMetrics();
   const service = new Service(endpoint, { limits: new Limits(task.limits), metrics, logger });
@@ -160,8 +165,8 @@ function besideControl(source: Endpoint, { hasOwnDevices, inner }: ReadingTask):
         throw new SaclaError("TOO_LARGE", `A request for ${method} has at most 65536 bytes.`, { details: { method } });
       const answer = await source.call(method, params, options);
       if (method !== "facility.describe") return answer;
-      const { name, methods } = answer as { name: string; methods: string[] };
-      return { name, methods: [...new Set([...methods, ...answered])] } as typeof answer;
+      const described = answer as CallResult<"facility.describe">;
+      return { ...described, methods: [...new Set([...described.methods, ...answered])] } as typeof answer;
     },
     stream: (method, params, options) => source.stream(method, params, options),
     close: () => source.close(),

@@ -133,8 +133,8 @@ class Controlling implements Endpoint {
   ): Promise<CallResult<M>> {
     if (method === "facility.describe") {
       const described = await this.#inner.call("facility.describe", {}, options);
-      const { name, methods } = described;
-      return { name, methods: [...new Set([...methods, ...Object.keys(controlMethods)])] } as CallResult<M>;
+      const methods = [...new Set([...described.methods, ...Object.keys(controlMethods)])];
+      return { ...described, methods } as CallResult<M>;
     }
     if (!isControlMethod(method)) return await this.#inner.call(method, params, options);
     throwIfAborted(options.signal);

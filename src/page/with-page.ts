@@ -161,9 +161,9 @@ class PageEndpoint implements Endpoint {
     }
     const answer = await this.#inner.call(method, params, options);
     if (method !== "facility.describe") return answer;
-    const { name, methods } = answer as CallResult<"facility.describe">;
+    const described = answer as CallResult<"facility.describe">;
     const own = Object.keys(pageMethods).filter((row) => this.#answers(row));
-    return { name, methods: [...new Set([...methods, ...own])] } as CallResult<M>;
+    return { ...described, methods: [...new Set([...described.methods, ...own])] } as CallResult<M>;
   }
 
   stream<M extends StreamMethod>(

@@ -128,8 +128,9 @@ export interface Resume<P, I> {
 export const callMethods = {
   "facility.describe": reads(
     nothing,
-    v.strictObject({ name: text, methods: v.array(text) }),
-    "What answers, and which methods of this table it can answer; it answers the others with UNSUPPORTED.",
+    v.strictObject({ name: text, methods: v.array(text), renewed: v.optional(v.number()) }),
+    "What answers, and which methods of this table it can answer; it answers the others with UNSUPPORTED. " +
+      "`renewed`: when a server opened its files anew because they had changed, Unix seconds.",
     null,
   ),
   "db.getApiVersion": reads(nothing, text, "Version of what answers.", "dbpy.get_api_version()"),

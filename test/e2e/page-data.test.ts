@@ -1,5 +1,5 @@
 import type { ChildProcess } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { Browser } from "playwright-core";
@@ -10,6 +10,7 @@ import { quantityWithError } from "../../src/core/quantities.ts";
 import { Presets } from "../../src/ec/index.ts";
 import { H5Browser } from "../../src/hdf5/index.ts";
 import { estimate, Journal, type Plan, scan } from "../../src/scan/index.ts";
+import { archiveParts, writeHdf5 } from "../support/archive-parts.ts";
 import { bundled } from "../support/bundled.ts";
 import { sacla } from "../support/cli.ts";
 import { gatewayOver, gatewayPython } from "../support/gateway.ts";
@@ -264,6 +265,23 @@ describe("runs, data and steering in Chromium", () => {
     expect(await faultsOf(page, "files-tree")).toEqual([]);
     expect(faults).toEqual([]);
     await page.close();
+  });
+
+  itInBrowser("shows a file that is written anew as it is now, without being asked", async () => {
+    const path = join(folder, "anew.h5");
+    await writeHdf5(folder, "anew.h5", archiveParts());
+    const viewing = await view(folder, [path]);
+    try {
+      const { page, faults } = await openPage(browser, viewing.address, "runs?bl=3");
+      await page.getByText("a comment").waitFor();
+      const comment = { "/run_7/exp_info/comment": { data: "written again", dtype: "A32" } };
+      copyFileSync(await writeHdf5(folder, "other.h5", archiveParts(comment)), path);
+      await page.getByText("written again").waitFor();
+      expect(faults).toEqual([]);
+      await page.close();
+    } finally {
+      await viewing.close();
+    }
   });
 
   itInBrowser("keeps what is looked at, by name too, and copies it as a link without secrets", async () => {

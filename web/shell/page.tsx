@@ -36,6 +36,7 @@ const panels: Readonly<Record<string, { readonly title: string; readonly Panel: 
 const panelNames = Object.keys(panels);
 
 const HOLDER_MS = 1000;
+const ABOUT_MS = 5000;
 
 /** The whole page: who one is, and then the header and one panel. */
 export function Page() {
@@ -57,8 +58,10 @@ export function Page() {
 
 function Workspace({ session, onLogOut }: { session: Session; onLogOut: () => void }) {
   const { panel, params } = usePlace();
-  const about = usePoll(async (signal) => await ask("facility.describe", {}, signal), 30_000, "about");
-  const beamlines = useAsked(async (signal) => await ask("db.listBeamlines", {}, signal), "beamlines");
+  const about = usePoll(async (signal) => await ask("facility.describe", {}, signal), ABOUT_MS, "about");
+  // What is shown of a file that was written anew is asked again.
+  const renewed = about.value?.renewed;
+  const beamlines = useAsked(async (signal) => await ask("db.listBeamlines", {}, signal), `beamlines ${renewed}`);
   const hasSettings = about.value?.methods.includes("page.experiment") === true;
   const settings = useAsked(
     hasSettings ? async (signal) => await ask("page.experiment", {}, signal) : null,
@@ -132,7 +135,7 @@ function Workspace({ session, onLogOut }: { session: Session; onLogOut: () => vo
           <p role="status">{about.error ?? settings.error ?? "asking the source…"}</p>
         ) : (
           <Suspense fallback={<p role="status">loading…</p>}>
-            <Panel bl={bl} session={session} methods={methods} />
+            <Panel key={renewed} bl={bl} session={session} methods={methods} />
           </Suspense>
         )}
       </main>
