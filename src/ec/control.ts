@@ -11,7 +11,7 @@ import type { Experiment, ExperimentDefinition, NamesIn } from "./experiment.ts"
 import { HeldLease, type PreviousLease } from "./held-lease.ts";
 import { Move } from "./move.ts";
 import { askOperators, type RequestKept, type RequestOptions, requestChecks } from "./requests/ask.ts";
-import { previewRequests, type RequestRow } from "./requests/preview.ts";
+import { notAskedFor, previewRequests, type RequestRow } from "./requests/preview.ts";
 import { Setting, Shutter } from "./simple-devices.ts";
 import { type Difference, differences, type Snapshot, type SnapshotEntry } from "./snapshot.ts";
 import { plainAxis } from "./units.ts";
@@ -204,7 +204,7 @@ export class Control<D extends ExperimentDefinition = ExperimentDefinition> impl
 
   /** Whether a value of the accelerator may be asked for; throws why not. @throws LIMIT, UNKNOWN_DEVICE */
   checkRequest(name: string, value: number | string): void {
-    const { info } = this.setting(name as never);
+    const info = this.#askedFor(name);
     const why = info.role === "accelerator" ? whyOutOfRange(info, value) : "it is changed without a request, by set";
     if (why !== "")
       throw new SaclaError("LIMIT", `${name} cannot be asked for ${show(value)}: ${why}.`, {
@@ -338,7 +338,13 @@ export class Control<D extends ExperimentDefinition = ExperimentDefinition> impl
   }
 
   #wanted(to: Readonly<Record<string, number | string>>): [string, SettingInfo, number | string][] {
-    return Object.entries(to).map(([name, value]) => [name, this.setting(name as never).info, value]);
+    return Object.entries(to).map(([name, value]) => [name, this.#askedFor(name), value]);
+  }
+
+  #askedFor(name: string): SettingInfo {
+    const found = this.findSetting(name);
+    if (found === undefined) throw notAskedFor(name, this.#devices, this.#experiment?.settings);
+    return found.info;
   }
 
   #names(): string[] {

@@ -10,6 +10,7 @@ import type { AcceleratorRequest, RequestEntry } from "../../transport/request-m
 import {
   type AddCommand,
   type CommandResult,
+  type CommonOptions,
   declare,
   parseNumber,
   parseValue,
@@ -21,7 +22,7 @@ import { type ChangeOptions, cell, change, view, withChange } from "../control.t
 const actions = ["list", "ask", "cancel", "log", "accept", "change", "decline", "stop"] as const;
 type Action = (typeof actions)[number];
 
-interface Options extends ChangeOptions {
+interface Options extends ChangeOptions, Pick<CommonOptions, "url"> {
   readonly answerSeconds: number;
   readonly takeOffers?: boolean;
   readonly why: string;
@@ -49,20 +50,26 @@ export const requests: AddCommand = (program, io) =>
           .option("--follow", "log: go on until Ctrl+C"),
       ),
     async (session, options, [action, what]) => {
+      const alone = session.io.held === undefined && /^sim:/i.test(options.url ?? "sim:");
       switch (action) {
         case "list":
-          return await listed(session);
+          return await listed(session, alone);
         case "log":
-          return await logged(session, options);
+          return await logged(session, options, alone);
         case "ask":
           return await ask(session, options, what);
         default:
-          return await answered(session, options, action, what);
+          return await answered(session, options, action, what, alone);
       }
     },
   );
 
-async function listed(session: Session): Promise<CommandResult> {
+/** Said where `sim:` is opened by this command: its requests end with it. */
+const ALONE =
+  "On sim: a request lives in the command that asks, and no other terminal sees it. To ask in one terminal and " +
+  'answer in another: sacla serve "sim:?operators=absent", then both with the SACLA_URL that it prints.';
+
+async function listed(session: Session, alone: boolean): Promise<CommandResult> {
   const { bl } = session;
   const { ec } = session.facility;
   const [{ mode, rules }, all, devices] = await Promise.all([ec.requestRules(bl), ec.requests(bl), ec.devices(bl)]);
@@ -79,11 +86,13 @@ async function listed(session: Session): Promise<CommandResult> {
       ? "nothing can be asked for"
       : textTable(["may be asked for", "values", "unit", "step", "verified by", "meaning"], parameters),
     all.length === 0
-      ? "nothing was asked"
+      ? nothingAsked(alone)
       : textTable(["id", "parameter", "from", "to", "by", "state", "why"], rowsOf(all)),
   ];
   return { json: { bl, mode, rules, requests: all }, text: text.join("\n\n") };
 }
+
+const nothingAsked = (alone: boolean): string => (alone ? `nothing was asked here. ${ALONE}` : "nothing was asked");
 
 function rowsOf(all: readonly AcceleratorRequest[]): (string | number)[][] {
   return all.map(({ id, parameter, from, to, asked, unit, by, state, why }) => {
@@ -92,9 +101,10 @@ function rowsOf(all: readonly AcceleratorRequest[]): (string | number)[][] {
   });
 }
 
-async function logged(session: Session, options: Options): Promise<CommandResult> {
+async function logged(session: Session, options: Options, alone: boolean): Promise<CommandResult> {
   const { bl } = session;
   const { io, signal } = session;
+  if (alone && options.follow === true) io.err(`${ALONE}\n`);
   const all: RequestEntry[] = [];
   for (let last = 0; ; ) {
     const lines = await session.facility.ec.requestLog(bl, last, { signal });
@@ -104,7 +114,7 @@ async function logged(session: Session, options: Options): Promise<CommandResult
       if (lines.length < 1000)
         return {
           json: all,
-          text: all.length === 0 ? "nothing was asked" : all.map((line) => lineOf(session, line)).join("\n"),
+          text: all.length === 0 ? nothingAsked(alone) : all.map((line) => lineOf(session, line)).join("\n"),
         };
       continue;
     }
@@ -185,10 +195,12 @@ async function answered(
   options: Options,
   action: Exclude<Action, "list" | "log" | "ask">,
   [idText = "", value, ...rest]: readonly string[],
+  alone: boolean,
 ): Promise<CommandResult> {
   const needs = action === "change" ? "ID VALUE" : "ID";
   if (!/^\d+$/.test(idText) || (value === undefined) === (action === "change") || rest.length > 0)
     throw new SaclaError("BAD_ARGUMENT", `requests ${action} needs ${needs}: sacla requests ${action} ${needs}.`);
+  if (alone) throw new SaclaError("BAD_ARGUMENT", `There is no request ${idText} to ${action}. ${ALONE}`);
   const { bl } = session;
   const { ec } = session.facility;
   const id = Number(idText);

@@ -1,5 +1,7 @@
-import { toSaclaError } from "../../core/errors.ts";
-import type { SettingInfo } from "../driver.ts";
+import { SaclaError, show, showList, toSaclaError } from "../../core/errors.ts";
+import { didYouMean } from "../../core/nearest-names.ts";
+import type { DeviceInfo, SettingInfo } from "../driver.ts";
+import type { ExperimentDefinition } from "../experiment.ts";
 import type { HeldLease } from "../held-lease.ts";
 import { defaultRule, refusalOf, verificationFor } from "./request-checks.ts";
 import { hasEnded } from "./request-state.ts";
@@ -41,5 +43,25 @@ export async function previewRequests(
         return { ...row, problem: problem === "" ? toSaclaError(error).message : problem };
       }
     }),
+  );
+}
+
+/**
+ * That a name is none of a value of the accelerator.
+ * @param own - the settings of the experiment, whose names come first
+ */
+export function notAskedFor(
+  name: string,
+  devices: readonly DeviceInfo[],
+  own: ExperimentDefinition["settings"] = {},
+): SaclaError {
+  const ids = devices.flatMap((info) => (info.kind === "setting" && info.role === "accelerator" ? [info.name] : []));
+  const named = Object.entries(own).filter(([, { device }]) => ids.includes(device));
+  const names = [...named.map(([known]) => known), ...ids];
+  const has = names.length === 0 ? "nothing can be here" : `what can be is ${showList(names, 20)}`;
+  return new SaclaError(
+    "UNKNOWN_DEVICE",
+    `${show(name)} cannot be asked for; ${has}.${didYouMean(name, names)} \`sacla requests\` tells what each takes.`,
+    { details: { name, names } },
   );
 }

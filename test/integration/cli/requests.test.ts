@@ -13,6 +13,27 @@ describe("sacla requests", () => {
     expect(out).toMatch(/nothing was asked/);
   });
 
+  it("says that requests on sim: end with the command that asks, and how two terminals see them", async () => {
+    const next = expect.stringMatching(/On sim: a request lives in the command that asks.*sacla serve/s);
+    for (const action of ["list", "log"])
+      expect(await cli(["requests", action, ...url("absent")])).toMatchObject({ code: 0, out: next });
+    const accept = await cli(["requests", "accept", "7", ...url("absent")]);
+    expect(accept).toMatchObject({ code: 2, err: next });
+    expect(accept.err).toContain("no request 7 to accept");
+  });
+
+  it("names what may be asked for when a name is none of it", async () => {
+    const { code, err } = await cli(["requests", "ask", "bl3_chicne1=60", ...url("prompt")]);
+    expect([code, err]).toEqual([
+      1,
+      expect.stringMatching(/cannot be asked for; what can be is .*bl3_chicane1, bl3_pump_fel\. Did/),
+    ]);
+    expect(err).toContain("Did you mean bl3_chicane1?");
+    expect(err).not.toMatch(/attenuator|selector|gain/);
+    const axis = await cli(["requests", "ask", "bl3_st2_pm001=60", "--dry-run", ...url("prompt")]);
+    expect([axis.code, axis.err]).toEqual([1, expect.stringContaining("cannot be asked for")]);
+  });
+
   it("asks, and prints what showed that it worked", async () => {
     const { code, out, err } = await cli(["requests", "ask", "bl3_chicane1=60", "--yes", ...url("prompt")]);
     expect(code).toBe(0);
