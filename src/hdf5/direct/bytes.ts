@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readSync, type Stats, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { bytesOf } from "../../core/bytes.ts";
 import { isSaclaError, SaclaError, show } from "../../core/errors.ts";
@@ -10,10 +10,14 @@ export class UnsupportedStructure extends Error {}
 export class DamagedStructure extends UnsupportedStructure {}
 
 const signature = Buffer.from("\x89HDF\r\n\x1a\n", "latin1");
-/** Tables lie in clusters of a few kilobytes beside what they describe. */
+/** Tables lie in clusters of a few kilobytes beside what they describe: a window is read from the start of a page. */
 const WINDOW = 8192;
-const WINDOWS = 16;
 const PAGE = 4096;
+/** Enough for the clusters of a shot of eight sensors, of which the next shot uses some again. */
+const WINDOWS = 64;
+
+/** What changes when a file is written to: `mtimeMs` holds parts of a microsecond, and no clock of a file is finer. */
+type FileState = Pick<Stats, "size" | "mtimeMs">;
 
 interface Window {
   start: number;
@@ -38,10 +42,10 @@ export class Hdf5Bytes {
   readonly #superblock: Superblock;
   readonly #file: number;
   /** When the file was last written, as it was opened. */
-  readonly #written: string;
+  readonly #written: FileState;
   readonly #base: number;
-  readonly #windows: Window[] = [];
-  #oldest = 0;
+  /** By where they start, the oldest first. */
+  readonly #windows = new Map<number, Window>();
   #last: Window = { start: 0, length: 0, bytes: Buffer.alloc(0) };
   #borrowed = Buffer.alloc(0);
   #open = true;
@@ -53,7 +57,7 @@ export class Hdf5Bytes {
     this.size = superblock.end;
     this.#base = base;
     this.writer = writerOf(file, base);
-    this.#written = writtenAt(file);
+    this.#written = fstatSync(file);
   }
 
   /**
@@ -95,7 +99,9 @@ export class Hdf5Bytes {
 
   /** @throws FILE_CHANGED when the file was written to since it was opened, by others than a writer for such readers */
   checkUnchanged(): void {
-    if (!this.#open || this.writer === "swmr" || writtenAt(this.#file) === this.#written) return;
+    if (!this.#open || this.writer === "swmr") return;
+    const { size, mtimeMs } = fstatSync(this.#file);
+    if (size === this.#written.size && mtimeMs === this.#written.mtimeMs) return;
     throw new SaclaError("FILE_CHANGED", `${show(this.path)} was changed since it was opened; open it again.`, {
       details: { path: this.path },
     });
@@ -119,9 +125,7 @@ export class Hdf5Bytes {
     this.#expect(address, length);
     const at = this.#base + address;
     // Mostly a table is asked for piece by piece.
-    const window = holds(this.#last, at, length)
-      ? this.#last
-      : (this.#windows.find((each) => holds(each, at, length)) ?? this.#load(at, length));
+    const window = holds(this.#last, at, length) ? this.#last : (this.#loaded(at, length) ?? this.#load(at, length));
     if (window.bytes.length === WINDOW) this.#last = window;
     return new DataView(window.bytes.buffer, window.bytes.byteOffset + at - window.start, length);
   }
@@ -179,20 +183,35 @@ export class Hdf5Bytes {
     throw Number.isNaN(address) || !this.#open ? new UnsupportedStructure(what) : new DamagedStructure(what);
   }
 
+  #loaded(at: number, length: number): Window | undefined {
+    const start = at - (at % PAGE);
+    for (const from of [start, start - PAGE]) {
+      const window = this.#windows.get(from);
+      if (window !== undefined && holds(window, at, length)) return window;
+    }
+    return undefined;
+  }
+
   #load(at: number, length: number): Window {
     const start = at - (at % PAGE);
     if (at + length > start + WINDOW) {
       return { start: at, length, bytes: this.bytes(at - this.#base, length) };
     }
-    const window = this.#windows[this.#oldest] ?? { start: 0, length: 0, bytes: Buffer.alloc(WINDOW) };
-    this.#windows[this.#oldest] = window;
-    this.#oldest = (this.#oldest + 1) % WINDOWS;
+    const window = this.#takeOldest() ?? { start: 0, length: 0, bytes: Buffer.alloc(WINDOW) };
     window.length = 0;
     const wanted = Math.min(WINDOW, this.size - start);
     this.#fill(window.bytes.subarray(0, wanted), start);
     window.start = start;
     window.length = wanted;
+    this.#windows.set(start, window);
     return window;
+  }
+
+  /** To be used again, when there are as many as there may be. */
+  #takeOldest(): Window | undefined {
+    const oldest = this.#windows.size < WINDOWS ? undefined : this.#windows.values().next().value;
+    if (oldest !== undefined) this.#windows.delete(oldest.start);
+    return oldest;
   }
 
   #fill(out: Uint8Array, at: number): void {
@@ -206,11 +225,6 @@ export class Hdf5Bytes {
 
 function holds({ start, length: have }: Window, at: number, length: number): boolean {
   return at >= start && at + length <= start + have;
-}
-
-function writtenAt(file: number): string {
-  const { size, mtimeNs } = fstatSync(file, { bigint: true });
-  return `${size} ${mtimeNs}`;
 }
 
 /** File consistency flags of a version 3 superblock ("Disk Format: Level 0A" in the HDF5 File Format Specification). */

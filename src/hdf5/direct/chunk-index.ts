@@ -100,14 +100,17 @@ function chunksInTree(
 ): Chunk[] {
   const rank = grid.length;
   const keyBytes = 8 + 8 * (rank + 1);
-  const positionIn = (key: DataView): number[] =>
-    Array.from({ length: rank + 1 }, (_, axis) => uint64(key, 8 + 8 * axis));
+  const positionIn = (view: DataView, key: number): number[] =>
+    Array.from({ length: rank + 1 }, (_, axis) => uint64(view, key + 8 + 8 * axis));
   const chunks: Chunk[] = [];
   let last = -1;
   const walk = (address: number, above: number | undefined, from: readonly number[], to: readonly number[] | null) => {
-    const { level, children } = treeNode(file, address, 1, keyBytes, above);
-    for (const { child, key, next } of children) {
-      const [position, end] = [positionIn(key), positionIn(next)];
+    const node = treeNode(file, address, 1, keyBytes, above);
+    const { view, length, level } = node;
+    let end = positionIn(view, node.keyAt(0));
+    for (let i = 0; i < length; i++) {
+      const [key, child, position] = [node.keyAt(i), node.child(i), end];
+      end = positionIn(view, node.keyAt(i + 1));
       const offset = position.slice(0, -1);
       const isInOrder =
         compare(from, position) <= 0 && compare(position, end) < 0 && (to === null || compare(end, to) <= 0);
@@ -120,7 +123,7 @@ function chunksInTree(
       const place = placeOf(offset, chunk, grid);
       if (place <= last) throw new DamagedStructure("chunks out of order");
       last = place;
-      chunks.push({ address: child, bytes: key.getUint32(0, true), offset, mask: key.getUint32(4, true) });
+      chunks.push({ address: child, bytes: view.getUint32(key, true), offset, mask: view.getUint32(key + 4, true) });
     }
   };
   walk(root, undefined, new Array<number>(rank + 1).fill(0), null);

@@ -275,7 +275,8 @@ function spaceIn(view: DataView): { shape: number[]; maxShape: number[] } {
   const isKnown = version === 1 || (version === 2 && view.getUint8(3) === (rank === 0 ? 0 : SIMPLE));
   if (!isKnown || (flags & ~HAS_MAX) !== 0 || rank > 32) throw new UnsupportedStructure("another dataspace");
   const from = version === 1 ? 8 : 4;
-  const shape = Array.from({ length: rank }, (_, axis) => uint64(view, from + 8 * axis));
+  const shape: number[] = [];
+  for (let axis = 0; axis < rank; axis++) shape.push(uint64(view, from + 8 * axis));
   if (flags === 0) return { shape, maxShape: shape };
   const maxShape = shape.map((_, axis) => {
     const at = from + 8 * (rank + axis);

@@ -9,7 +9,7 @@ import {
 } from "./bytes.ts";
 import { eachInHeap } from "./heap.ts";
 import { eachMessage, LINK, SYMBOL_TABLE } from "./object-header.ts";
-import { treeNode } from "./tree.ts";
+import { type TreeNode, treeNode } from "./tree.ts";
 
 /** What a group calls its members, and the address of their object header; NaN for a soft or external link. */
 type GroupLink = readonly [name: string, address: number];
@@ -82,7 +82,12 @@ export function finderIn(file: Hdf5Bytes, address: number): ((name: string) => n
   if (table === undefined || others.length > 0) return undefined;
   const [tree, heap] = table;
   const nameAt = textsIn(file, heap);
-  return (name) => foundInTree(file, tree, undefined, nameAt, name);
+  // Tags are mostly asked for in their order: a table has several of them.
+  let last: ReadonlyMap<string, number> = new Map();
+  return (name) => {
+    if (!last.has(name)) last = new Map(tableWith(file, tree, undefined, nameAt, name));
+    return last.get(name) ?? 0;
+  };
 }
 
 function rootOf(file: Hdf5Bytes): number {
@@ -132,32 +137,38 @@ function linksInTree(
   nameAt: (at: number) => string,
   links: GroupLink[],
 ): void {
-  const { level, children } = treeNode(file, address, 0, 8, above);
-  for (const { child, key, next } of children) {
+  const node = treeNode(file, address, 0, 8, above);
+  for (let i = 0; i < node.length; i++) {
     const before = links.length;
-    if (level > 0) linksInTree(file, child, level, nameAt, links);
-    else linksInTable(file, child, nameAt, links);
+    if (node.level > 0) linksInTree(file, node.child(i), node.level, nameAt, links);
+    else linksInTable(file, node.child(i), nameAt, links);
     const [first, last] = [links[before]?.[0] ?? "", links.at(-1)?.[0] ?? ""];
-    if (nameAt(uint64(key, 0)) >= first || nameAt(uint64(next, 0)) < last)
+    if (keyOf(node, i, nameAt) >= first || keyOf(node, i + 1, nameAt) < last)
       throw new DamagedStructure("names out of order");
   }
 }
 
-/** The address of one name, by the keys that it stands between. */
-function foundInTree(
+/** The name before a child of a node. */
+function keyOf(node: TreeNode, index: number, nameAt: (at: number) => string): string {
+  return nameAt(uint64(node.view, node.keyAt(index)));
+}
+
+/** The table in which a name must be, by the keys that it stands between; [] where there can be none. */
+function tableWith(
   file: Hdf5Bytes,
   address: number,
   above: number | undefined,
   nameAt: (at: number) => string,
   name: string,
-): number {
-  const { level, children } = treeNode(file, address, 0, 8, above);
-  const below = children.find(({ next }) => nameAt(uint64(next, 0)) >= name);
-  if (below === undefined || nameAt(uint64(below.key, 0)) >= name) return 0;
-  if (level > 0) return foundInTree(file, below.child, level, nameAt, name);
+): GroupLink[] {
+  const node = treeNode(file, address, 0, 8, above);
+  let index = 0;
+  while (index < node.length && keyOf(node, index + 1, nameAt) < name) index++;
+  if (index === node.length || keyOf(node, index, nameAt) >= name) return [];
+  if (node.level > 0) return tableWith(file, node.child(index), node.level, nameAt, name);
   const links: GroupLink[] = [];
-  linksInTable(file, below.child, nameAt, links);
-  return links.find(([link]) => link === name)?.[1] ?? 0;
+  linksInTable(file, node.child(index), nameAt, links);
+  return links;
 }
 
 function linksInTable(file: Hdf5Bytes, address: number, nameAt: (at: number) => string, links: GroupLink[]): void {

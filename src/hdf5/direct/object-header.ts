@@ -28,7 +28,10 @@ const knownInOld = new Set([...ofDatasets, ...ofGroups, GROUP_INFO, NIL, ATTRIBU
  * What no group or dataset has: messages of other parts of a file, and types that HDF5 does not know. HDF5 passes over
  * them, and a list of filters that became one of them would leave compressed bytes as values.
  */
-const isForeign = (type: number): boolean => [0x09, 0x0f, 0x13, 0x14].includes(type) || type > 0x16;
+const isForeign = (type: number): boolean =>
+  type > 0x16 || type === 0x09 || type === 0x0f || type === 0x13 || type === 0x14;
+/** All others say nothing of where members or numbers are. */
+const isRead = (type: number): boolean => ofDatasets.has(type) || ofGroups.has(type);
 /** Flags of a message: its content never changes; it stands elsewhere, shared by several objects. */
 const [CONSTANT, SHARED] = [1, 2];
 const MOST_BLOCKS = 64;
@@ -53,10 +56,11 @@ export function eachMessage(
   of: "group" | "dataset",
   visit: (type: number, view: DataView) => void,
 ): void {
-  const isOld = file.view(address, 16).getUint8(0) === 1;
+  const start = file.view(address, 16);
+  const messages = start.getUint8(0) === 1 ? oldMessages(file, address, start) : newMessages(file, address, start);
   const [wanted, others] = of === "group" ? [ofGroups, ofDatasets] : [ofDatasets, ofGroups];
   let seen = 0;
-  for (const { type, address: at, size } of isOld ? oldMessages(file, address) : newMessages(file, address)) {
+  for (const { type, address: at, size } of messages) {
     if (others.has(type)) throw new UnsupportedStructure(`not a ${of}`);
     if (!wanted.has(type)) continue;
     // HDF5 takes the first.
@@ -66,11 +70,12 @@ export function eachMessage(
   }
 }
 
-function oldMessages(file: Hdf5Bytes, address: number): Message[] {
-  const start = file.view(address, 16);
+/** @param start - the first 16 bytes of the header */
+function oldMessages(file: Hdf5Bytes, address: number, start: DataView): Message[] {
   const count = start.getUint16(2, true);
   const blocks = [{ address: address + 16, length: start.getUint32(8, true) }];
   const messages: Message[] = [];
+  let found = 0;
   for (const { address: from, length } of blocks) {
     if (blocks.length > MOST_BLOCKS || length > MOST_BYTES || length === 0)
       throw new UnsupportedStructure("a header of another size");
@@ -82,16 +87,17 @@ function oldMessages(file: Hdf5Bytes, address: number): Message[] {
       const isUsual = size % 8 === 0 && (block.getUint8(at + 4) & ~CONSTANT) === 0 && knownInOld.has(type);
       if (!isUsual || at + 8 + size > length) throw new UnsupportedStructure("an unusual message");
       if (type === CONTINUATION) blocks.push({ address: uint64(block, at + 8), length: uint64(block, at + 16) });
-      messages.push({ type, address: from + at + 8, size });
+      if (isRead(type)) messages.push({ type, address: from + at + 8, size });
+      found++;
       at += 8 + size;
     }
   }
-  if (messages.length !== count) throw new UnsupportedStructure(`${messages.length} of ${count} messages`);
+  if (found !== count) throw new UnsupportedStructure(`${found} of ${count} messages`);
   return messages;
 }
 
-function newMessages(file: Hdf5Bytes, address: number): Message[] {
-  const start = file.view(address, 16);
+/** @param start - the first 16 bytes of the header */
+function newMessages(file: Hdf5Bytes, address: number, start: DataView): Message[] {
   expectLetters(start, "OHDR");
   if (start.getUint8(4) !== 2) throw new UnsupportedStructure("a header of another version");
   const flags = start.getUint8(5);
@@ -114,9 +120,8 @@ function newMessages(file: Hdf5Bytes, address: number): Message[] {
       if (from + size > end) throw new UnsupportedStructure("a message is longer than its header");
       if (type === CONTINUATION) blocks.push({ address: uint64(view, from), head: 4, length: uint64(view, from + 8) });
       else {
-        if ((flag & SHARED) !== 0 && (ofDatasets.has(type) || ofGroups.has(type)))
-          throw new UnsupportedStructure("a shared message");
-        messages.push({ type, address: block.address + from, size });
+        if ((flag & SHARED) !== 0 && isRead(type)) throw new UnsupportedStructure("a shared message");
+        if (isRead(type)) messages.push({ type, address: block.address + from, size });
       }
       p = from + size;
     }

@@ -5,10 +5,34 @@ const MOST_LEVELS = 16;
 const MOST_BYTES = 2 ** 24;
 
 /** A node of a version 1 B-tree: a key stands before and after each child. */
-interface TreeNode {
+export class TreeNode {
   readonly level: number;
-  readonly children: readonly { readonly child: number; readonly key: DataView; readonly next: DataView }[];
+  /** Number of children. */
+  readonly length: number;
+  /** Its bytes, with the keys in them. */
+  readonly view: DataView;
+  readonly #keyBytes: number;
+
+  constructor(level: number, length: number, view: DataView, keyBytes: number) {
+    this.level = level;
+    this.length = length;
+    this.view = view;
+    this.#keyBytes = keyBytes;
+  }
+
+  /** Where the key before a child begins in {@link view}; that of the child after the last one is the last key. */
+  keyAt(index: number): number {
+    return NODE_START + index * (this.#keyBytes + 8);
+  }
+
+  /** Address of a child. */
+  child(index: number): number {
+    return uint64(this.view, this.keyAt(index) + this.#keyBytes);
+  }
 }
+
+/** Bytes of a node before its first key. */
+const NODE_START = 24;
 
 /**
  * A node of a version 1 B-tree, with keys of this many bytes. These nodes have no checksum: whoever reads them compares
@@ -23,7 +47,7 @@ export function treeNode(
   keyBytes: number,
   above: number | undefined,
 ): TreeNode {
-  const head = file.view(address, 24);
+  const head = file.view(address, NODE_START);
   expectLetters(head, "TREE");
   const [level, entries, step] = [head.getUint8(5), head.getUint16(6, true), keyBytes + 8];
   const isExpected = above === undefined ? level <= MOST_LEVELS : level === above - 1;
@@ -32,19 +56,11 @@ export function treeNode(
     throw new DamagedStructure("a tree that does not hang together");
   const width = kind === 0 ? file.widths?.groups : file.widths?.chunks;
   // HDF5 reads the room for all entries, used or not.
-  if (width !== undefined && (entries > 2 * width || !file.has(address, 24 + step * 2 * width + keyBytes)))
+  if (width !== undefined && (entries > 2 * width || !file.has(address, NODE_START + step * 2 * width + keyBytes)))
     throw new DamagedStructure("a node of another size");
   // To keep, because what the children hold is read before the next one is taken.
-  const { buffer, byteOffset, length } = file.bytes(address, 24 + step * entries + keyBytes);
-  const node = new DataView(buffer, byteOffset, length);
-  const children: { child: number; key: DataView; next: DataView }[] = [];
-  let key = new DataView(buffer, byteOffset + 24, keyBytes);
-  for (let i = 0; i < entries; i++) {
-    const next = new DataView(buffer, byteOffset + 24 + step * (i + 1), keyBytes);
-    children.push({ child: uint64(node, 24 + step * i + keyBytes), key, next });
-    key = next;
-  }
-  return { level, children };
+  const { buffer, byteOffset, length } = file.bytes(address, NODE_START + step * entries + keyBytes);
+  return new TreeNode(level, entries, new DataView(buffer, byteOffset, length), keyBytes);
 }
 
 /** Of a block of a version 2 B-tree: four letters, version and type before the records, a checksum after them. */

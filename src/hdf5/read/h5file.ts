@@ -20,7 +20,7 @@ import {
   typeAndShape,
   unlessOdd,
 } from "./h5types.ts";
-import { attempt, filterError, filterMissing, type H5, loadH5, quietly, workingH5 } from "./library.ts";
+import { attempt, filterError, type H5, lackingFilter, loadH5, quietly, workingH5 } from "./library.ts";
 import { type Link, Links, MOST_PATHS } from "./links.ts";
 import { openedBy } from "./opened-by.ts";
 import { LONG_LIST, listInPiece } from "./piece.ts";
@@ -42,6 +42,8 @@ export class H5File {
   readonly #keys = new Map<string, readonly string[]>();
   /** Of paths that were asked about: each is so several times. */
   readonly #kinds = new Map<string, Kind>();
+  /** What was last asked about: mostly more is asked at once. Not while a file is written and its datasets grow. */
+  #described: { readonly path: string; readonly meta: H5Metadata } | undefined;
   /** Files that this one refers to, by the name it has for them; undefined for what is not there. */
   readonly #siblings = new Map<string, H5File | undefined>();
   readonly #links = new Links(this);
@@ -291,12 +293,8 @@ export class H5File {
   unreadable(path: string): { readonly reason: "unsupported"; readonly what: string } | undefined {
     if (this.kind(path) !== "dataset") return undefined;
     const filters = this.#call(path, (h5) => h5.get_dataset_filters(this.#id, path));
-    const unknown = filters.find(({ id }, i) => filterMissing(id) !== undefined && usesFilter(this.fileBytes, path, i));
-    if (unknown === undefined) return undefined;
-    const { name, id } = unknown;
-    const what = `it is compressed with the HDF5 filter ${name} (id ${id}), which is not built in`;
-    const install = filterMissing(id) ?? "";
-    return { reason: "unsupported", what: install === "" ? what : `${what}.${install}` };
+    const what = lackingFilter(filters, (i) => usesFilter(this.fileBytes, path, i));
+    return what === undefined ? undefined : { reason: "unsupported", what };
   }
 
   /** Type and shape of a dataset in words: "f4 of shape [6, 100]"; undefined when there is none. */
@@ -370,7 +368,10 @@ export class H5File {
 
   #metadata(path: string): H5Metadata | undefined {
     if (this.kind(path) !== "dataset") return undefined;
-    return this.#call(path, (h5) => h5.get_dataset_metadata(this.#id, path));
+    if (this.#described?.path === path) return this.#described.meta;
+    const meta = this.#call(path, (h5) => h5.get_dataset_metadata(this.#id, path));
+    if (this.fileBytes.writer === "none") this.#described = { path, meta };
+    return meta;
   }
 
   /** Reads a dataset, or one of its first axis, into the kept memory and says where it begins there. */

@@ -54,6 +54,19 @@ export function filterMissing(id: number | undefined): string | undefined {
   return pluginFolder() === undefined ? ` ${INSTALL_PLUGINS}` : undefined;
 }
 
+/** Which filter is used and not there, in words; undefined when all are there. */
+export function lackingFilter(
+  filters: readonly { readonly name: string; readonly id: number }[],
+  isUsed: (index: number) => boolean,
+): string | undefined {
+  const unknown = filters.find(({ id }, i) => filterMissing(id) !== undefined && isUsed(i));
+  if (unknown === undefined) return undefined;
+  const { name, id } = unknown;
+  const what = `it is compressed with the HDF5 filter ${name} (id ${id}), which is not built in`;
+  const install = filterMissing(id) ?? "";
+  return install === "" ? what : `${what}.${install}`;
+}
+
 /** The error of a dataset that is compressed with a filter that is not there. */
 export function filterError(
   file: string,

@@ -6,6 +6,7 @@ import { unlessOdd } from "./h5types.ts";
 
 /** Whole numbers that are written as texts, as some scripts write runs and tags; undefined for anything else. */
 export function digitsIn(file: H5File, path: string): Float64Array | undefined {
+  if (file.hasNumbers(path)) return undefined;
   const texts = file.texts(path) ?? [file.textOrNone(path) ?? ""];
   return texts.every((text) => /^\d{1,10}$/.test(text)) ? Float64Array.from(texts, Number) : undefined;
 }

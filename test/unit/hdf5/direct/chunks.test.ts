@@ -55,7 +55,7 @@ describe("a version 1 B-tree", () => {
     const file = fileWith([1, 1, 0]);
     expect(treeNode(file, 96, 1, 24, undefined).level).toBe(1);
     expect(() => treeNode(file, 96 + 2096, 1, 24, 1)).toThrow(DamagedStructure);
-    expect(treeNode(file, 96 + 2 * 2096, 1, 24, 1).children).toHaveLength(1);
+    expect(treeNode(file, 96 + 2 * 2096, 1, 24, 1)).toHaveLength(1);
     file.close();
   });
 
