@@ -19,6 +19,9 @@ const WINDOWS = 64;
 /** What changes when a file is written to: `mtimeMs` holds parts of a microsecond, and no clock of a file is finer. */
 type FileState = Pick<Stats, "size" | "mtimeMs">;
 
+/** Memory that is kept for the next chunks: one for each sensor of the largest detector, none for odd, large chunks. */
+const [SPARE, LARGEST_SPARE] = [8, 2 ** 22];
+
 interface Window {
   start: number;
   length: number;
@@ -48,6 +51,7 @@ export class Hdf5Bytes {
   readonly #windows = new Map<number, Window>();
   #last: Window = { start: 0, length: 0, bytes: Buffer.alloc(0) };
   #borrowed = Buffer.alloc(0);
+  readonly #spare: Buffer[] = [];
   #open = true;
 
   private constructor(path: string, file: number, superblock: Superblock, base: number) {
@@ -158,6 +162,25 @@ export class Hdf5Bytes {
     const bytes = this.#borrowed.subarray(0, length);
     this.#fill(bytes, this.#base + address);
     return bytes;
+  }
+
+  /**
+   * What lies at an address, for as long as `work` takes: its memory is then used again.
+   * @throws DamagedStructure past the end of the file
+   */
+  async lend<T>(address: number, length: number, work: (bytes: Buffer) => Promise<T>): Promise<T> {
+    this.#expect(address, length);
+    const large = this.#spare.findIndex((memory) => memory.length >= length);
+    // The last one goes where all are too small. Compressed chunks differ in length: with a little more the next fits.
+    const [spare] = this.#spare.splice(large, 1);
+    const memory = large < 0 || spare === undefined ? Buffer.allocUnsafeSlow(Math.ceil(1.25 * length)) : spare;
+    try {
+      const bytes = memory.subarray(0, length);
+      this.#fill(bytes, this.#base + address);
+      return await work(bytes);
+    } finally {
+      if (this.#spare.length < SPARE && memory.length <= LARGEST_SPARE) this.#spare.push(memory);
+    }
   }
 
   /** What lies at an address, to keep. @throws DamagedStructure past the end of the file */

@@ -203,10 +203,9 @@ export class H5File {
     const meta = this.#metadata(path);
     if (meta === undefined) return undefined;
     const type = numberType(meta);
-    const shape = meta.shape ?? [];
     if (type === undefined || !isLine(meta))
       throw this.#unexpected(path, `${typeAndShape(meta)}, but must be a list of numbers`);
-    return { type, length: meta.total_size, bytes: meta.total_size * meta.size, isFlat: shape.length < 2 };
+    return { type, length: meta.total_size, bytes: meta.total_size * meta.size, isFlat: (meta.shape ?? []).length < 2 };
   }
 
   /** @throws NOT_DATACONVERT when it is not one number */
