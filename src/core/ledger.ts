@@ -78,13 +78,10 @@ export class LedgerBook {
   /** The account so far; what was asked is what has been used or dropped. */
   get ledger(): Ledger {
     const dropped = [...this.#dropped].map(([reason, tags]) => ({ reason, tags: [...tags] }));
-    return {
-      asked: this.#used + dropped.reduce((n, d) => n + d.tags.length, 0),
-      used: this.#used,
-      dropped,
-      ...present("notes", this.#notes),
-      ...present("amounts", this.#amounts),
-    };
+    const account = { asked: this.#used + dropped.reduce((n, d) => n + d.tags.length, 0), used: this.#used, dropped };
+    // Of each point of a scan there is one.
+    if (this.#notes.size + this.#amounts.size === 0) return account;
+    return { ...account, ...present("notes", this.#notes), ...present("amounts", this.#amounts) };
   }
 }
 

@@ -17,6 +17,8 @@ export interface Missing {
   readonly sinceMs?: number;
 }
 
+function ignored(): void {}
+
 /** Follows how long shots wait for the beam, and says so: a wait that nobody sees looks like a program that hangs. */
 export class BeamWait {
   readonly #note: (text: string) => void;
@@ -30,8 +32,8 @@ export class BeamWait {
 
   constructor(nowMs: number, budgetSeconds: number | undefined, how: WaitTold = {}) {
     this.#lastMs = nowMs;
-    this.#note = how.note ?? (() => {});
-    this.#waiting = how.waiting ?? (() => {});
+    this.#note = how.note ?? ignored;
+    this.#waiting = how.waiting ?? ignored;
     this.#budgetSeconds = budgetSeconds;
   }
 

@@ -52,8 +52,8 @@ export class ShotCollector {
   readonly #kept: readonly string[];
   #tags: number[] = [];
   #values: (number | null)[][];
-  /** By signal and reason: good shots without a number. */
-  #missing = new Map<string, Map<string, number>>();
+  /** By signal and reason: good shots without a number; mostly there is none. */
+  #missing: Map<string, Map<string, number>> | undefined;
   #attempt = 1;
   #seenInAttempt = 0;
   #seen = 0;
@@ -65,15 +65,7 @@ export class ShotCollector {
 
   constructor(request: ShotsRequest) {
     this.#request = request;
-    const { signals = [], precision } = request;
-    this.#kept = [
-      ...new Set([
-        ...signals,
-        ...(precision === undefined
-          ? []
-          : [precision.signalName, ...(precision.pumpedBy === undefined ? [] : [precision.pumpedBy])]),
-      ]),
-    ];
+    this.#kept = keptOf(request);
     this.#values = this.#kept.map(() => []);
   }
 
@@ -122,20 +114,14 @@ export class ShotCollector {
   }
 
   taken(heldSeconds: number): ShotsTaken {
-    for (let i = 0; i < this.#tags.length; i++) this.#book.use();
-    return {
-      outcome: this.#outcome ?? "interrupted",
-      attempts: this.#attempt,
-      ledger: this.#book.ledger,
-      tags: this.#tags,
-      values: Object.fromEntries(this.#kept.map((name, i) => [name, this.#values[i] ?? []])),
-      ...(this.#missing.size === 0
-        ? {}
-        : {
-            missing: Object.fromEntries([...this.#missing].map(([name, counts]) => [name, Object.fromEntries(counts)])),
-          }),
-      heldSeconds,
-    };
+    this.#book.use(this.#tags.length);
+    const outcome = this.#outcome ?? "interrupted";
+    const { ledger } = this.#book;
+    const values = Object.fromEntries(this.#kept.map((name, i) => [name, this.#values[i] ?? []]));
+    const taken = { outcome, attempts: this.#attempt, ledger, tags: this.#tags, values, heldSeconds };
+    if (this.#missing === undefined) return taken;
+    const missing = [...this.#missing].map(([name, counts]) => [name, Object.fromEntries(counts)] as const);
+    return { ...taken, missing: Object.fromEntries(missing) };
   }
 
   #keep(tag: number, read: (signal: string) => ShotReading): void {
@@ -155,6 +141,7 @@ export class ShotCollector {
   }
 
   #miss(name: string, reason: string): void {
+    this.#missing ??= new Map();
     const counts = this.#missing.get(name) ?? new Map<string, number>();
     counts.set(reason, (counts.get(reason) ?? 0) + 1);
     this.#missing.set(name, counts);
@@ -181,12 +168,20 @@ export class ShotCollector {
     for (const tag of this.#tags) this.#book.drop(tag, ATTEMPT_FAILED);
     this.#tags = [];
     this.#values = this.#kept.map(() => []);
-    this.#missing.clear();
+    this.#missing = undefined;
     this.#pumped.clear();
     this.#unpumped.clear();
     this.#seenInAttempt = 0;
     this.#attempt++;
   }
+}
+
+/** Signals whose values are given, each once. */
+function keptOf({ signals = [], precision }: ShotsRequest): readonly string[] {
+  const kept = new Set(signals);
+  if (precision !== undefined) kept.add(precision.signalName);
+  if (precision?.pumpedBy !== undefined) kept.add(precision.pumpedBy);
+  return [...kept];
 }
 
 /** Why a signal lacks numbers at good shots of a point, as `10 not-converged`; "" when it lacks none. */

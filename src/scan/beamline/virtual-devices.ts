@@ -262,8 +262,7 @@ export class VirtualDevices {
 
   /** Takes shots until the request is met or given up. @param note - gets a line when shots wait for the beam */
   shots(request: ShotsRequest, note?: (text: string) => void): ShotsTaken {
-    const { beam, conditions, ...rest } = request;
-    const collector = new ShotCollector({ ...rest, ...this.#judged(conditions, beam) });
+    const collector = new ShotCollector(this.#judged(request));
     const seconds = request.budget?.seconds;
     const until = seconds === undefined ? Infinity : this.seconds + seconds;
     const { shotsOverheadSeconds = 0 } = this.#options;
@@ -288,7 +287,7 @@ export class VirtualDevices {
 
   /** An axis at constant speed. @throws LIMIT */
   fly({ axis, from, to, shots, signals = [], ...given }: FlyRequest): FlyTaken {
-    const { conditions = [], beam } = this.#judged(given.conditions, given.beam);
+    const { conditions = [], beam } = this.#judged(given);
     this.move({ [axis]: from });
     const { info } = this.#axis(axis);
     checkWithin(axis, to, info.limits);
@@ -323,17 +322,19 @@ export class VirtualDevices {
     return { outcome: "done", ledger: book.ledger, tags, positions, values: Object.fromEntries(values) };
   }
 
-  /** Conditions on a signal without given values are left out: the signal meets them. */
-  #judged(
-    conditions: ShotsRequest["conditions"],
-    beam: ShotsRequest["beam"],
-  ): Pick<ShotsRequest, "conditions" | "beam"> {
-    const isKnown = ({ signalName }: ShotCondition): boolean => this.#options.signals?.[signalName] !== undefined;
+  /** A request without conditions on signals that have no given values: such a signal meets them. */
+  #judged<T extends Pick<ShotsRequest, "conditions" | "beam">>(request: T): T {
+    const { conditions, beam } = request;
+    // A plan of many points mostly asks for shots without conditions.
+    if (conditions === undefined && typeof beam !== "object") return request;
     return {
-      conditions: conditions?.filter(isKnown),
-      beam: typeof beam === "object" && !isKnown(beam) ? undefined : beam,
+      ...request,
+      conditions: conditions?.filter(this.#isKnown),
+      beam: typeof beam === "object" && !this.#isKnown(beam) ? undefined : beam,
     };
   }
+
+  readonly #isKnown = ({ signalName }: ShotCondition): boolean => this.#options.signals?.[signalName] !== undefined;
 
   /** A signal has one value at a shot, however often it is asked for. */
   readonly #read = (signal: string): ShotReading => {

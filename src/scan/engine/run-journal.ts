@@ -1,5 +1,5 @@
-import type { MessageResult } from "../messages/messages.ts";
-import type { Journal } from "./journal.ts";
+import type { Message, MessageResult } from "../messages/messages.ts";
+import { type Journal, messageText } from "./journal.ts";
 
 /** The journal of a scan that goes on, or none. What cannot be written ends the scan, but never its cleanup. */
 export class RunJournal {
@@ -27,9 +27,9 @@ export class RunJournal {
   }
 
   /** Before a message acts. @throws WRITE_FAILED: it must not act then */
-  intent(...line: Parameters<Journal["intent"]>): void {
+  intent(n: number, message: Message, nowMs: number): void {
     this.#isLive = true;
-    this.#must((journal) => journal.intent(...line));
+    this.#must((journal) => journal.intent(n, messageText(message), nowMs));
   }
 
   /** @throws WRITE_FAILED */
@@ -56,9 +56,9 @@ export class RunJournal {
     this.#try((journal) => journal.result(n, answer, nowMs));
   }
 
-  done(...line: Parameters<Journal["done"]>): void {
+  done(n: number, message: Message, answer: MessageResult, nowMs: number): void {
     this.#isLive = true;
-    this.#try((journal) => journal.done(...line));
+    this.#try((journal) => journal.done(n, messageText(message), answer, nowMs));
   }
 
   failure(...line: Parameters<Journal["failure"]>): void {

@@ -58,6 +58,11 @@ export class ScanRun<R> {
   #lastShots: number | undefined;
   /** By what was thrown into the plan: the message that failed. Cleanup may fail after it. */
   readonly #failures = new Map<unknown, number>();
+  /** Who is told of what goes on at a point. */
+  readonly #told = {
+    note: (text: string): void => this.#note(`point ${this.points + 1} ${text}`),
+    waiting: (isHeld: boolean): void => this.#waits(isHeld),
+  };
 
   constructor(plan: Plan<R>, beamline: Beamline, options: EngineOptions) {
     this.plan = plan;
@@ -236,7 +241,7 @@ export class ScanRun<R> {
     const answer = past ?? act();
     // A row has the time of day, which a resumed scan gives again.
     const now = message.kind === "point" ? Date.now() : this.#beamline.now();
-    if (past === undefined && !this.#isLeaving) this.#journal.done(this.#n++, messageText(message), answer, now);
+    if (past === undefined && !this.#isLeaving) this.#journal.done(this.#n++, message, answer, now);
     after(past !== undefined, now);
     return answer;
   }
@@ -280,7 +285,7 @@ export class ScanRun<R> {
     if (this.#wish === "abort" && !this.#isLeaving) await this.#leave();
     if (this.#onceDepth > 0 && this.#isSectionTouched && !this.#isLeaving) await this.#askToRepeat(message);
     const n = this.#isLeaving ? -1 : this.#n;
-    if (n >= 0) this.#journal.intent(n, messageText(message), this.#beamline.now());
+    if (n >= 0) this.#journal.intent(n, message, this.#beamline.now());
     const answer = await this.#begin(message, n);
     this.doing = "";
     if (n >= 0) {
@@ -324,8 +329,7 @@ export class ScanRun<R> {
         if (message.kind === "wait") this.#waits(true, false);
         return await execute(message, this.#beamline, {
           signal: this.#stopper.signal,
-          note: (text) => this.#note(`point ${this.points + 1} ${text}`),
-          waiting: (isHeld) => this.#waits(isHeld),
+          ...this.#told,
           isSkipping: this.#isSkipping,
           runs: this.#runs,
           newestBefore,
