@@ -49,7 +49,7 @@ export async function checkPlan(
   const problems = new Set<string>();
   const signals = new Set<string>();
   let lastRequest: ShotsRequest | FlyRequest | undefined;
-  await walk(pathPlan(plan), beamline, maps, async (message) => {
+  await walk(pathPlan(plan), beamline, maps, (message) => {
     for (const [axis, to] of targetsOf(message)) {
       const why = problemOf(beamline, axis, to);
       if (why !== "") problems.add(why);
@@ -62,9 +62,10 @@ export async function checkPlan(
     }
     if (message.kind === "startRun" && !isRunControlSeen) {
       isRunControlSeen = true;
-      await checkRunControl(plan, beamline);
+      return checkRunControl(plan, beamline).then(() => order.take(message));
     }
     order.take(message);
+    return undefined;
   });
   if (problems.size > 0) {
     throw new SaclaError(
@@ -164,10 +165,12 @@ async function whereNow(
   for (const [axis, position] of Object.entries(await beamline.where(unknown))) at.set(axis, position);
 }
 
+const noTargets: readonly (readonly [axis: string, to: number])[] = [];
+
 /** Every position a message goes to. */
 export function targetsOf(message: Message): readonly (readonly [axis: string, to: number])[] {
   if (message.kind === "move") return Object.entries(message.to);
-  if (message.kind !== "fly") return [];
+  if (message.kind !== "fly") return noTargets;
   const { axis, from, to } = message.request;
   return [
     [axis, from],

@@ -58,11 +58,7 @@ export class ScanRun<R> {
   #lastShots: number | undefined;
   /** By what was thrown into the plan: the message that failed. Cleanup may fail after it. */
   readonly #failures = new Map<unknown, number>();
-  /** Who is told of what goes on at a point. */
-  readonly #told = {
-    note: (text: string): void => this.#note(`point ${this.points + 1} ${text}`),
-    waiting: (isHeld: boolean): void => this.#waits(isHeld),
-  };
+  readonly #pointNote = (text: string): void => this.#note(`point ${this.points + 1} ${text}`);
 
   constructor(plan: Plan<R>, beamline: Beamline, options: EngineOptions) {
     this.plan = plan;
@@ -143,7 +139,7 @@ export class ScanRun<R> {
     const { prepare } = this.#beamline;
     if (prepare === undefined) return;
     const needs = await planNeeds(this.plan, this.#beamline, this.#options.maps ?? {});
-    const how = { note: (text: string) => this.#note(text), waiting: (isHeld: boolean) => this.#waits(isHeld) };
+    const how = { note: (text: string) => this.#note(text), waiting: this.#waits };
     for (;;) {
       try {
         await prepare(needs, { ...how, signal: this.#stopper.signal });
@@ -260,8 +256,7 @@ export class ScanRun<R> {
       this.#isLive = true;
       return undefined;
     }
-    const text = messageText(message);
-    if (past.did !== text) throw planChanged(this.#n, past.did, text);
+    if (past.did !== messageText(message)) throw planChanged(this.#n, past.did, messageText(message));
     if (this.#onceDepth > 0) this.#isSectionTouched = true;
     if (past.run !== undefined) this.#runs.replacedBy(past.run);
     if (past.got === undefined && past.failed === undefined) {
@@ -329,7 +324,8 @@ export class ScanRun<R> {
         if (message.kind === "wait") this.#waits(true, false);
         return await execute(message, this.#beamline, {
           signal: this.#stopper.signal,
-          ...this.#told,
+          note: this.#pointNote,
+          waiting: this.#waits,
           isSkipping: this.#isSkipping,
           runs: this.#runs,
           newestBefore,
@@ -347,10 +343,10 @@ export class ScanRun<R> {
   }
 
   /** A stop does not wait for what may never come. Cleanup is not interrupted. */
-  #waits(isWaiting: boolean, isHeld = isWaiting): void {
+  readonly #waits = (isWaiting: boolean, isHeld = isWaiting): void => {
     [this.#isWaiting, this.isHeld] = [isWaiting, isHeld];
     if (isWaiting && this.#wish === "stop" && !this.#isLeaving) this.#stopper.abort();
-  }
+  };
 
   #note(text: string): void {
     for (const callback of this.#options.callbacks ?? []) callback.note?.(text);

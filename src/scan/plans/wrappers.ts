@@ -29,13 +29,13 @@ export function* finalize<R>(steps: PlanSteps<R>, cleanup: () => PlanSteps<unkno
  * Puts axes back where they were; not after a fault of a device, which somebody must look at before anything is moved
  * again.
  */
-export function* andReturn<R>(axes: readonly string[], steps: PlanSteps<R>): PlanSteps<R> {
-  return yield* returning(axes, steps, true);
+export function andReturn<R>(axes: readonly string[], steps: PlanSteps<R>): PlanSteps<R> {
+  return returning(axes, steps, true);
 }
 
 /** As {@link andReturn}, but only when `steps` fail or are stopped: when they are done, axes stay. */
-export function* orReturn<R>(axes: readonly string[], steps: PlanSteps<R>): PlanSteps<R> {
-  return yield* returning(axes, steps, false);
+export function orReturn<R>(axes: readonly string[], steps: PlanSteps<R>): PlanSteps<R> {
+  return returning(axes, steps, false);
 }
 
 function* returning<R>(axes: readonly string[], steps: PlanSteps<R>, whenDone: boolean): PlanSteps<R> {
