@@ -121,20 +121,29 @@ Seen with other programs on ordinary data; \`findings/\` of the source code has 
 | program | what it does, without a warning | what to do |
 |---|---|---|
 | bluesky 1.15.1 | \`com\` of \`PeakStats\` and \`bec.peaks\` counts the background, and points instead of the axis: a peak at 3 is "at 3.5" | \`cen\`, or the fit of \`sacla scan\` |
+| bluesky 1.15.1 | \`tune_centroid\` ends off the peak when there is a background, and outside the range when readings are negative | a scan, then a move to its fitted peak |
 | suitcase-tiff 0.4.0 | writes every image as uint16: a pixel of -1 becomes 65535 | \`export(…, astype="float32")\` |
 | fabio 2026.6.0 | CBF cuts float images to whole numbers; OXD and Bruker change uint16 images | EDF or TIFF |
 | hdf5plugin 7.1.0 | \`Zfp(accuracy=…)\` does not keep its accuracy for whole numbers | \`SZ3(absolute=…)\`, or a filter without loss |
+| hdf5plugin 7.1.0 | \`Zfp(accuracy=…)\`, \`Zfp(rate=…)\` and \`SZ3(absolute=…)\` turn NaN, as of a masked pixel, into a number | a filter without loss |
+| h5grove 4.0.0 | mean and std of whole numbers and masks are cut to whole numbers: a mean of 0.3 photons is 0 | compute them from the data |
+| xraydb 4.5.8 | Kα1 lines of Mn, Fe, Ni and Cu are 1.2 to 2.1 eV off the measured ones | xraylib |
 | EXtra-geom 1.17.0 | \`from_simple_description\` refuses a panel that is turned (a bare AssertionError) | \`python -O\`, which makes no such check |
 | pyFAI 2026.9.0 | with \`radial_range\` from above 0 the compiled engines put pixels of one bin below it into the first bin | leave out the first bin |
 | pyFAI 2026.9.0 | with less than a photon a pixel, \`error_model="poisson"\` gives errors up to 7 times too large, and \`sigma_clip_ng\` with \`"azimuthal"\` a mean of 0 | \`error_model="azimuthal"\` without clipping |
 | pyfive 1.3.0 | virtual datasets read as None; numbers with a bit offset (12-bit ADC values) are 16 times too large | h5py |
 | jsfive 0.4.2 (npm) | chunks that were never written are undefined instead of the fill value; virtual datasets too; a bit offset is not shifted | h5wasm |
+| h5wasm 0.10.1 (npm) | writes whole numbers from 2^31 on, given without a type, as other numbers: 5e9 is 705032704 | a Float64Array, or \`dtype: "<d"\` |
 | xrayutilities 1.8.0 | \`Gridder1D\`: a bin without a point is 0; points on an edge go to even bins; outer bins of a fixed range are half as wide | \`numpy.histogram\` |
+| scikit-beam 0.0.27 | \`xsvs\` makes exposures of four and more frames of frames that it counts twice: a contrast of 0.06 where there is none | exposures of one and two frames only |
+| scikit-beam 0.0.27 | \`xsvs\` leaves out the brightest pixels and counts those one photon below them one too low: with at most two photons all is "no photon" | \`max_cts\` two above the brightest pixel |
 | silx 3.1.3 | \`uncertainties\` of \`leastsq\` for a parameter between bounds depend on where on the axis the peak is, up to 30 times too small | the diagonal of the covariance |
 | tiff 7.1.3 (npm) | reads int16 as uint16: -1 is 65535 | geotiff |
 | ml-regression-simple-linear 3.0.1 (npm) | the slope against tag numbers is wrong by half | count tags from the first one |
 | ndarray-convolve 2.0.0 (npm) | \`correlate\` gives the convolution: its peak is no shift | reverse the second array first |
 | ndarray-ops 1.2.2 (npm) | \`argmax\` of a picture without numbers is an index outside the picture | first test \`isFinite(ops.sup(picture))\` |
+| ndarray-fft 1.0.3 (npm) | loses digits in long signals: 1e-3 of a wave on a level of 1000 in 300 000 values | subtract the mean first; lengths that are a power of two |
+| ndarray-gradient 1.0.1 (npm) | the gradient of a rising curve is negative, and half at its ends | change the sign, leave the ends out |
 | ml-spectra-processing 14.35.1 (npm) | \`xHistogram\` of whole numbers: an empty slot beside a doubled one; values outside the range are counted | edges between the numbers, outside values left out first |
 | ndarray-gaussian-filter 1.0.0 (npm) | the border goes dark, uint16 loses counts | a float image, with a border added first |
 `;

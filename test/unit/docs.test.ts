@@ -4,6 +4,7 @@ import { errorsPage } from "../../scripts/docs/errors-page.ts";
 import { citiusCalls, fromPythonPage, liveCalls, otherCalls } from "../../scripts/docs/from-python-page.ts";
 import { openApiPage } from "../../scripts/docs/openapi-page.ts";
 import { requestSchemaPage } from "../../scripts/docs/request-schema-page.ts";
+import { readersPage } from "../../scripts/readers/page.ts";
 import { checkReductionRequest } from "../../src/batch/index.ts";
 import { errorCatalogue } from "../../src/core/errors.ts";
 import { Db } from "../../src/db/index.ts";
@@ -108,6 +109,13 @@ describe("docs made from code", () => {
       expect(Reflect.get(ofCitius[home] ?? {}, name), ours).toBeTypeOf("function");
     }
     expect([ip.reconstruction, ip.Assembler, St].every((thing) => typeof thing === "function")).toBe(true);
+  });
+});
+
+describe("docs/readers.md", () => {
+  it("has the traps that check:readers writes, which runs the programs for the rest", () => {
+    const traps = (text: string): string => text.slice(text.indexOf("## Traps"));
+    expect(traps(page("readers.md"))).toBe(traps(readersPage([])));
   });
 });
 
