@@ -1,5 +1,6 @@
 import { hash } from "../core/random.ts";
 import type { MissingReason } from "../core/syncdb.ts";
+import { sampleDiodes } from "./control/devices.ts";
 import { gunSignals, monitorDiodes, olderDiodes, olderSpellings } from "./named-signals.ts";
 import { simulatedDevices } from "./optics/simulated-devices.ts";
 import { monitorParameters, sourceParameters } from "./parameters.ts";
@@ -274,10 +275,12 @@ const sides: Readonly<Record<string, (shot: SimulatedShot, pulses: PulseModel) =
 
 /** Behind attenuator and pulse selector; a beam that has wandered off misses part of what the diode looks at. */
 function userDiode(equipId: string, bl: number, volts: number): Signal {
+  const looksAtSample = sampleDiodes.has(equipId);
   return diode(equipId, bl, volts, (shot, pulses) => {
     const { x, y } = pulses.pointing(shot);
     const aim = Math.exp(-0.5 * (x * x + y * y));
-    return shot.transmission * aim * (shot.control?.diodeFactor(equipId, shot) ?? 1);
+    const sample = looksAtSample ? pulses.ringFactor(shot) : 1;
+    return shot.transmission * aim * (sample * (shot.control?.diodeFactor(equipId, shot) ?? 1));
   });
 }
 

@@ -174,7 +174,6 @@ export class ControlledBeamline implements ShotControl {
   diodeFactor(equipId: string, shot: SimulatedShot): number {
     const tick = shot.tag - liveTag;
     let factor = this.#gains.get(equipId)?.numberAt(tick) ?? 1;
-    if (equipId === this.#devices.sampleDiode) factor *= this.#context.pulses.ringFactor(shot);
     const at = this.#at(tick);
     for (const device of this.#behaviors.values()) factor *= device.diodeFactor?.(equipId, at) ?? 1;
     return factor;

@@ -35,8 +35,6 @@ export interface BeamlineDevices {
   readonly timing: string | undefined;
   /** The stages on which the sample stands, horizontal and vertical. */
   readonly sample: readonly [string, string];
-  /** The photodiode behind the sample. */
-  readonly sampleDiode: string;
 }
 
 const micrometreStage = { speed: 10_000, speedLimits: [10, 20_000], accelerationPulsesPerS2: 40_000 } as const;
@@ -152,6 +150,9 @@ const amplifiers = (bl: number, station: number): SimulatedSetting[] =>
 export const diode = (bl: number, station: number): string =>
   `xfel_bl_${bl}_st_${station}_pd_user_3_fitting_peak/voltage`;
 
+/** The photodiodes behind the samples of the beamlines. */
+export const sampleDiodes: ReadonlySet<string> = new Set([diode(1, 4), diode(2, 3), diode(3, 2)]);
+
 const delayHome = 12_000;
 const common = (bl: number) => ({
   xrayShutter: `bl${bl}_shutter1`,
@@ -174,7 +175,6 @@ export const controlledBeamlines: readonly { readonly bl: number; readonly devic
       delay: "bl1_st4_pm022",
       timing: undefined,
       sample: ["bl1_st4_pm040", "bl1_st4_pm041"],
-      sampleDiode: diode(1, 4),
     },
   },
   {
@@ -189,7 +189,6 @@ export const controlledBeamlines: readonly { readonly bl: number; readonly devic
       delay: undefined,
       timing: undefined,
       sample: ["bl2_st3_pm040", "bl2_st3_pm041"],
-      sampleDiode: diode(2, 3),
     },
   },
   {
@@ -208,7 +207,6 @@ export const controlledBeamlines: readonly { readonly bl: number; readonly devic
       delay: "bl3_st2_pm001",
       timing: "bl3_st1_pm073",
       sample: ["bl3_st2_pm040", "bl3_st2_pm041"],
-      sampleDiode: diode(3, 2),
     },
   },
 ];
