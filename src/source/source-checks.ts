@@ -8,6 +8,10 @@ import type { DataSource } from "./data-source.ts";
 /** Whether a source has what is asked for: beamlines, runs, detectors, tags. Else an error that says what it has. */
 export class SourceChecks {
   readonly #source: DataSource;
+  /** Of the run that was last asked about: each image asks for it. */
+  #listed:
+    | { readonly bl: number; readonly run: number; readonly ids: readonly string[]; detectors: Detectors }
+    | undefined;
 
   constructor(source: DataSource) {
     this.#source = source;
@@ -46,7 +50,14 @@ export class SourceChecks {
     await this.checkRun(bl, run);
     const ids = await this.#source.detectors(bl, run);
     const others = (await this.#source.detectorsWithoutImages?.(bl, run)) ?? [];
-    return new Detectors([...ids, ...others], `Run ${run} of beamline ${bl}`, { bl, run });
+    const all = [...ids, ...others];
+    const listed = this.#listed;
+    // While a run goes on detectors may come to it.
+    const isSame = listed?.bl === bl && listed.run === run && listed.ids.length === all.length;
+    if (isSame && all.every((id, i) => id === listed.ids[i])) return listed.detectors;
+    const detectors = new Detectors(all, `Run ${run} of beamline ${bl}`, { bl, run });
+    this.#listed = { bl, run, ids: all, detectors };
+    return detectors;
   }
 
   /** @throws UNKNOWN_DETECTOR, UNKNOWN_RUN */

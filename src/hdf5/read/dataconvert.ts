@@ -97,6 +97,7 @@ export class StoredRun {
   /** For files of `sacla convert`: what the layout has no place for. */
   readonly #provenance: Provenance | undefined;
   #present: ReadonlyMap<string, StoredDetector> | undefined;
+  #detectorIds: readonly string[] | undefined;
   #oddParts: readonly string[] | undefined;
 
   constructor(file: H5File, run: number, options: ArchiveOptions, provenance: Provenance | undefined) {
@@ -136,7 +137,8 @@ export class StoredRun {
 
   /** Composite ids of {@link present}, each before its sensors, then cameras and assembled images. */
   get detectorIds(): readonly string[] {
-    return listDetectors([...this.present.keys()]);
+    this.#detectorIds ??= listDetectors([...this.present.keys()]);
+    return this.#detectorIds;
   }
 
   /** What is odd about the run, each a sentence that names the place. */
