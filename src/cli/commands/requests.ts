@@ -159,8 +159,11 @@ async function ask(session: Session, options: Options, what: readonly string[]):
     return { json: { rows, done: false }, text: `${table}\n${end}`, exitCode: problems.length === 0 ? 0 : 1 };
   }
   const outcome = await change(session, options, "a request to the accelerator", table, async (control) => {
-    const said = ({ id, parameter, state, why }: AcceleratorRequest): void =>
-      session.io.err(`request ${id} (${parameter}): ${state}${why === "" ? "" : `, ${oneLine(why)}`}\n`);
+    const said = ({ id, parameter, state, why, to, unit }: AcceleratorRequest): void => {
+      const taking = options.takeOffers === true ? "" : ", not taken without --take-offers";
+      const what = state === "offered" ? `offered ${cell(to)} ${unit}${taking}` : state;
+      session.io.err(`request ${id} (${parameter}): ${what}${why === "" ? "" : `, ${oneLine(why)}`}\n`);
+    };
     return await control.request(to, {
       answerMs: Math.round(1000 * options.answerSeconds),
       agree: () => options.takeOffers === true,

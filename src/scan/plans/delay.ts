@@ -1,4 +1,4 @@
-import { isSaclaError } from "../../core/errors.ts";
+import { isSaclaError, SaclaError, toSaclaError } from "../../core/errors.ts";
 import { asText, badArgument } from "../../core/guards.ts";
 import { finite, flag, integer, optional, resolveOptions } from "../../core/options.ts";
 import { onOffDifference, ratioOfSums, type ShotNumbers } from "../../core/ratio.ts";
@@ -63,6 +63,7 @@ export interface DelaySweeps {
  * far are fitted after each one; it ends as soon as time zero is as precise as asked. A row for each sweep: time zero,
  * rise, lifetime and amplitude from all shots so far, NaN where they show none. What drifts slowly is in all
  * delays alike, other than in a scan by steps.
+ * @throws TOO_FEW_SHOTS when all of the first 100 shots or more are pumped, or none is
  * @example
  * const signals = { signalName: "diode", normaliseBy: "i0", pumpedBy: "laser" };
  * delaySweeps({ axis: "delay", from: -1, to: 3, shots: 300, fsPerUnit: 1000, t0ErrorFs: 10, ...signals });
@@ -72,23 +73,30 @@ export function delaySweeps(options: DelaySweepsOptions): Plan<DelaySweeps> {
     resolveOptions("delaySweeps", options, sweepChecks);
   if (fsPerUnit === 0) throw badArgument("fsPerUnit", 0, "a number other than 0");
   const signals = [signalName, normaliseBy, pumpedBy, ...(jitter === undefined ? [] : [jitter.signalName])];
-  function* steps(): PlanSteps<DelaySweeps> {
+  function* steps(isPath: boolean): PlanSteps<DelaySweeps> {
     const shots: DelayShot[] = [];
+    const flags: (number | null)[] = [];
     let fit: DelayScanFit | null = null;
     for (let sweep = 1; sweep <= mostSweeps; sweep++) {
       const taken = yield* sweepOnce({ ...fly, signals }, sweep % 2 === 0);
       shots.push(...shotsOf(taken, { signalName, normaliseBy, pumpedBy, fsPerUnit, jitter }));
-      if (sweep >= leastSweeps) fit = fitOrNull(shots, offset);
+      flags.push(...(taken.values[pumpedBy] ?? []));
+      if (!isPath) requireBothKinds(pumpedBy, flags);
+      let why = "";
+      if (sweep >= leastSweeps) ({ fit, why } = fitOrWhy(shots, offset));
       yield* point({ sweep, shots: shots.length, ...rowOf(fit) });
       if (sweep < leastSweeps) continue;
       yield* note(
-        `sweep ${sweep}, ${counted(shots.length, "shot")}: ${fit === null ? "no time zero yet" : t0Text(fit)}`,
+        `sweep ${sweep}, ${counted(shots.length, "shot")}: ${fit === null ? `no time zero yet: ${why}` : t0Text(fit)}`,
       );
       if (fit !== null && fit.t0ErrorFs <= t0ErrorFs) return { fit, sweeps: sweep, outcome: "precise" };
     }
     return { fit, sweeps: mostSweeps, outcome: "most-sweeps" };
   }
-  return plan("delay-sweeps", { ...options }, () => andReturn([fly.axis], steps()), { adaptive: true });
+  return plan("delay-sweeps", { ...options }, () => andReturn([fly.axis], steps(false)), {
+    adaptive: true,
+    path: () => andReturn([fly.axis], steps(true)),
+  });
 }
 
 const { signals: _, ...sweepFlyChecks } = flyChecks;
@@ -123,12 +131,37 @@ function shotsOf(
   });
 }
 
-function fitOrNull(shots: readonly DelayShot[], offset: boolean): DelayScanFit | null {
+/** So many shots of one kind alone, and the other kind will not come. */
+const ONE_KIND = 100;
+
+/** @throws TOO_FEW_SHOTS when all shots so far are pumped, or none is: more of them would show nothing */
+function requireBothKinds(pumpedBy: string, flags: readonly (number | null)[]): void {
+  const [on, off] = [1, 0].map((kind) => flags.filter((flag) => flag === kind).length);
+  if (flags.length < ONE_KIND || (on !== 0 && off !== 0)) return;
+  const next =
+    on === off
+      ? ""
+      : on === 0
+        ? ", and pumped ones are needed, too: is the pump laser on, and its shutter open?"
+        : ", and unpumped ones are needed, too: does the pulse selector of the pump laser leave pulses out?";
+  const what = on === off ? "neither 0 nor 1" : on === 0 ? "0" : "1";
+  throw new SaclaError(
+    "TOO_FEW_SHOTS",
+    `${pumpedBy} is ${what} at all ${counted(flags.length, "shot")} so far${next || "."} Or name another signal ` +
+      "that is 1 at pumped shots and 0 at the others.",
+    { details: { pumpedBy, pumped: on, unpumped: off } },
+  );
+}
+
+function fitOrWhy(
+  shots: readonly DelayShot[],
+  offset: boolean,
+): { readonly fit: DelayScanFit | null; readonly why: string } {
   try {
-    return fitDelayScan(shots, { offset });
+    return { fit: fitDelayScan(shots, { offset }), why: "" };
   } catch (error) {
-    if (isSaclaError(error, "NO_STEP", "TOO_FEW_SHOTS")) return null;
-    throw error;
+    if (!isSaclaError(error, "NO_STEP", "TOO_FEW_SHOTS")) throw error;
+    return { fit: null, why: toSaclaError(error).message };
   }
 }
 
@@ -190,15 +223,17 @@ export interface SharedScan {
  * A step scan that shares its shots between the points by their variance: a first round of a few shots at each, then
  * as many more where they are needed as the scatter says, until no point's error is larger than asked. Where points
  * scatter unlike, as pumped shots do, it takes fewer shots than equally many at each.
+ * @throws TOO_FEW_SHOTS when all shots of the first round, 100 or more, are pumped, or none is
  * @example
  * sharedScan({ axis: "delay", from: -1, to: 3, points: 41, signalName: "diode", normaliseBy: "i0", error: 2e-3 });
  */
 export function sharedScan(options: SharedScanOptions): Plan<SharedScan> {
   const { andReturn: returns, ...checked } = resolveOptions("sharedScan", options, sharedChecks);
-  const steps = (): PlanSteps<SharedScan> => shareShots(checked);
-  return plan("shared-scan", { ...options }, () => (returns ? andReturn([checked.axis], steps()) : steps()), {
-    adaptive: true,
-  });
+  const steps = (isPath: boolean): PlanSteps<SharedScan> => {
+    const all = shareShots(checked, isPath);
+    return returns ? andReturn([checked.axis], all) : all;
+  };
+  return plan("shared-scan", { ...options }, () => steps(false), { adaptive: true, path: () => steps(true) });
 }
 
 const { shots: __, ...sharedPointChecks } = pointChecks;
@@ -227,7 +262,7 @@ type Shared = Omit<SharedScanOptions, "pilotShots" | "mostShots"> & {
   readonly mostShots: number;
 };
 
-function* shareShots(options: Shared): PlanSteps<SharedScan> {
+function* shareShots(options: Shared, isPath: boolean): PlanSteps<SharedScan> {
   const { axis, signalName, normaliseBy, pumpedBy, error, pilotShots, mostShots, conditions, beam } = options;
   const signals = [signalName, normaliseBy, pumpedBy].filter((name) => name !== undefined);
   const places = equalSteps(options).map((at) => ({ at, taken: [] as ShotsTaken[], need: pilotShots }));
@@ -246,6 +281,11 @@ function* shareShots(options: Shared): PlanSteps<SharedScan> {
       shots += taken.tags.length;
     }
     rounds++;
+    if (pumpedBy !== undefined && !isPath)
+      requireBothKinds(
+        pumpedBy,
+        places.flatMap(({ taken }) => taken.flatMap(({ values }) => [...(values[pumpedBy] ?? [])])),
+      );
     const points = places.map(({ at, taken }) => pointOf(at, taken, options));
     for (const [k, place] of places.entries()) place.need = needOf(points[k], error, mostShots);
     const open = points.filter((point) => !(point.error <= error)).length;

@@ -60,6 +60,7 @@ describe("sacla requests", () => {
     expect([absent.code, absent.err]).toEqual([1, expect.stringMatching(/REQUEST_EXPIRED: .*no answer within 0\.1 s/)]);
     const half = await cli(["requests", "ask", "bl3_chicane1=60", "--yes", ...url("partial")]);
     expect([half.code, half.err]).toEqual([1, expect.stringMatching(/REQUEST_DECLINED: .*offers 30/)]);
+    expect(half.err).toContain("offered 30 fs, not taken without --take-offers");
     const taken = await cli(["requests", "ask", "bl3_chicane1=60", "--yes", "--take-offers", ...url("partial")]);
     expect([taken.code, taken.out]).toEqual([0, expect.stringMatching(/bl3_chicane1 is 30/)]);
   });

@@ -3,8 +3,10 @@ import { Random } from "../../../src/core/random.ts";
 import { erfcx } from "../../../src/core/special-functions.ts";
 import {
   delaySweeps,
+  dryRun,
   Engine,
   fitDelayScan,
+  type Plan,
   sharedScan,
   type VirtualShot,
   virtualBeamline,
@@ -20,20 +22,21 @@ function decay(tauFs: number): number {
   return u > -5 ? 0.5 * Math.exp(-0.5 * (tauFs / w) ** 2) * erfcx(u) : Math.exp(0.5 * (w / life) ** 2 - tauFs / life);
 }
 
+const isPumped = (tag: number): boolean => Math.floor(tag / 2) % 3 !== 0;
+
 /** A beamline whose shots come 100 fs early or late, with a timing monitor that sees it to 10 fs. */
-function beamline(seed: number) {
+function beamline(seed: number, pumps = (tag: number): number => Number(isPumped(tag))) {
   let last = { tag: -1, i0: 1, jitterFs: 0 };
   const shotOf = ({ tag, random }: VirtualShot) => {
     if (tag !== last.tag) last = { tag, i0: random.gamma(70) / 70, jitterFs: truth.jitterFs * random.normal() };
     return last;
   };
-  const isPumped = (tag: number): boolean => Math.floor(tag / 2) % 3 !== 0;
   return virtualBeamline({
     axes,
     seed,
     signals: {
       i0: (shot) => shotOf(shot).i0,
-      pumped: ({ tag }) => Number(isPumped(tag)),
+      pumped: ({ tag }) => pumps(tag),
       edge: (shot) => 1000 - (shotOf(shot).jitterFs + 10 * shot.random.normal()) / truth.fsPerPixel,
       diode: (shot) => {
         const { i0, jitterFs } = shotOf(shot);
@@ -73,6 +76,60 @@ describe("fast delay scans", () => {
     }
     expect(within).toBeGreaterThanOrEqual(0.75 * seeds);
     expect(shots).toBeLessThan(10 * seeds);
+  });
+
+  it("end after the first sweep or round when all shots are pumped, or none", async () => {
+    const shared = {
+      axis: "delay",
+      from: -0.8,
+      to: 2,
+      points: 8,
+      error: 1e-4,
+      signalName: "diode",
+      pumpedBy: "pumped",
+    };
+    for (const [kind, text] of [
+      [1, /^pumped is 1 at all \d+ shots so far, and unpumped ones are needed.*pulse selector/],
+      [0, /^pumped is 0 at all \d+ shots so far, and pumped ones are needed.*shutter/],
+      [NaN, /^pumped is neither 0 nor 1 at all \d+ shots so far\. Or name/],
+    ] as const)
+      for (const plan of [delaySweeps({ ...sweeps, t0ErrorFs: 3 }), sharedScan(shared)] as Plan<unknown>[]) {
+        let points = 0;
+        const engine = new Engine(
+          beamline(3, () => kind),
+          { callbacks: [{ point: () => void points++ }] },
+        );
+        await expect(engine.run(plan)).rejects.toMatchObject({
+          code: "TOO_FEW_SHOTS",
+          message: expect.stringMatching(text),
+        });
+        expect(points).toBeLessThanOrEqual(8);
+      }
+  });
+
+  it("tell beforehand what the most sweeps and the first round take", () => {
+    const shared = {
+      axis: "delay",
+      from: -0.8,
+      to: 2,
+      points: 8,
+      error: 1e-4,
+      signalName: "diode",
+      pumpedBy: "pumped",
+    };
+    const settings = { devices: { axes, signals: {} } };
+    expect(dryRun(delaySweeps({ ...sweeps, t0ErrorFs: 3 }), settings)).toMatchObject({
+      points: { from: 12, to: 12 },
+      problem: null,
+    });
+    expect(dryRun(sharedScan(shared), settings)).toMatchObject({ points: { from: 16, to: 16 }, problem: null });
+  });
+
+  it("say why there is no time zero yet", async () => {
+    const notes: string[] = [];
+    const far = delaySweeps({ ...sweeps, from: 4, to: 6, mostSweeps: 3, t0ErrorFs: 3 });
+    await new Engine(beamline(1), { callbacks: [{ note: (text) => void notes.push(text) }] }).run(far);
+    expect(notes.filter((text) => /no time zero yet: There is no step: noise alone/.test(text))).toHaveLength(2);
   });
 
   itInFull("have the rise of the jitter without the timing monitor", async () => {
