@@ -1,4 +1,4 @@
-import { compositeOf } from "./detector-families.ts";
+import { compositeOf, isCamera } from "./detector-families.ts";
 import { type ErrorDetails, SaclaError, showList } from "./errors.ts";
 import type { Names } from "./names.ts";
 import { didYouMean } from "./nearest-names.ts";
@@ -77,9 +77,14 @@ export class Detectors {
     return this.unlisted(id);
   }
 
-  /** The detector with the most sensors, the first of several. @throws UNKNOWN_DETECTOR when there is none at all */
+  /**
+   * The detector with the most sensors; of several the first that is no camera.
+   * @throws UNKNOWN_DETECTOR when there is none at all
+   */
   largest(): DetectorGroup {
-    const [first] = this.groups.toSorted((a, b) => b.sensors.length - a.sensors.length);
+    const [first] = this.groups.toSorted(
+      (a, b) => b.sensors.length - a.sensors.length || Number(isCamera(a.id)) - Number(isCamera(b.id)),
+    );
     if (first !== undefined) return first;
     throw new SaclaError("UNKNOWN_DETECTOR", `${this.#owner} has no detector.`, { details: { ...this.#details } });
   }

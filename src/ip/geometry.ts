@@ -28,7 +28,8 @@ export function geometryOf(info: DetectorInfo): SensorGeometry {
       `The halves of the detector are open by ${geometry.manipulatorShiftUm} µm (manipulatorShiftUm ` +
         `of sensor ${info.id}), and which way and how far this sensor went is not in its information. ` +
         "Add cos(stage direction) × shift weight × shift to posXUm, and the same with sin to posYUm, " +
-        "then set manipulatorShiftUm to 0.",
+        "then set manipulatorShiftUm to 0. Without that its sensors can be looked at one by one, and converted with " +
+        "the format dataconvert.",
       { details: { sensor: info.id, manipulatorShiftUm: geometry.manipulatorShiftUm } },
     );
   }

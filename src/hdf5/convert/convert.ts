@@ -6,7 +6,7 @@ import { throwIfAborted } from "../../core/async.ts";
 import { EV_PER_ELECTRON } from "../../core/constants.ts";
 import { isSaclaError, SaclaError, show } from "../../core/errors.ts";
 import { asText } from "../../core/guards.ts";
-import { type Ledger, LedgerBook } from "../../core/ledger.ts";
+import { droppedBecause, type Ledger, LedgerBook } from "../../core/ledger.ts";
 import { any, flag, optional, resolveOptions } from "../../core/options.ts";
 import { packageManifest, renameWhole, replaceFile } from "../../files/index.ts";
 import { writeSignal } from "../layouts/event-info.ts";
@@ -224,11 +224,9 @@ async function compose(
     batches.map(({ info }) => info),
   );
   if (tags.length === 0)
-    throw new SaclaError(
-      "NO_SHOTS",
-      `None of the ${plan.tags.length} shots ${noneOf(ledger)}, so there is nothing to write.`,
-      { details: { ledger } },
-    );
+    throw new SaclaError("NO_SHOTS", `None of the ${plan.tags.length} shots ${noneOf(ledger)}.`, {
+      details: { ledger },
+    });
   const writer = await H5Writer.create(staging.files.part, plan.info.starttime);
   try {
     const { begin } = writingOf(plan.request.format);
@@ -261,8 +259,10 @@ async function compose(
 function noneOf({ dropped }: Ledger): string {
   const hits = dropped.find(({ reason }) => reason === "not-hit");
   return hits === undefined
-    ? "has all its images"
-    : `is a hit (${hits.tags.length} were looked at; fewer peaks: --hits, weaker ones: --hit-photons)`;
+    ? `has all its images${droppedBecause(dropped)}; name a detector or sensor that has them (--detector), or keep ` +
+        "those that are there with the format dataconvert"
+    : `is a hit (${hits.tags.length} were looked at; fewer peaks: --hits, weaker ones: --hit-photons); ` +
+        "the format nxmx has all shots";
 }
 
 async function writeShots(

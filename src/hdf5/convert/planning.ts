@@ -8,6 +8,7 @@ import { asImage, type NdArray } from "../../core/ndarray.ts";
 import { checkRoi, type Roi, roiShape } from "../../core/roi.ts";
 import { parseCondition, type Run, type RunTags } from "../../db/index.ts";
 import { placedSensors } from "../../db/run-assembler.ts";
+import { geometryOf } from "../../ip/geometry.ts";
 import { Assembler, badPixels, usable } from "../../ip/index.ts";
 import { isCut } from "../../ip/masks.ts";
 import type { RunInfo } from "../../transport/index.ts";
@@ -40,7 +41,8 @@ export async function planConversion(
   if (tags.length === 0) {
     throw new SaclaError(
       "NO_SHOTS",
-      `No shot of run ${run.number} is left to convert, of ${ledger.asked}${droppedBecause(ledger.dropped)}.`,
+      `No shot of run ${run.number} is left to convert, of ${ledger.asked}${droppedBecause(ledger.dropped)}` +
+        `${whatNarrows(request)}.`,
       {
         details: { ledger },
       },
@@ -84,6 +86,16 @@ export async function planConversion(
     configuredEv: await configuredEnergyEv(run, options),
     batchShots: Math.min(MAX_BATCH_SHOTS, Math.max(1, Math.floor(BATCH_BYTES / Math.max(1, shotBytes)))),
   };
+}
+
+/** What a user can ask for otherwise. */
+function whatNarrows({ shots, tags, where }: ResolvedRequest): string {
+  const options = [
+    ...(shots === "all" ? [] : [`--class ${shots}`]),
+    ...(tags === null ? [] : ["--tags"]),
+    ...(where.length === 0 ? [] : ["--where"]),
+  ];
+  return options.length === 0 ? "" : `; ask for others, or more, with ${options.join(", ")}`;
 }
 
 /** NaN where a file has none. */
@@ -153,15 +165,9 @@ async function chooseGroups(
   // A sensor named beside its detector is written once, and each detector stays together.
   const wanted = groupsOnce(detectors?.map((id) => known.find(id)) ?? all);
   if (writingOf(format).stackTypes === null) return wanted;
-  const [largest, ...others] = wanted.toSorted((a, b) => b.sensors.length - a.sensors.length);
-  if (largest === undefined)
-    throw new SaclaError(
-      "UNKNOWN_DETECTOR",
-      `Run ${run.number} of beamline ${run.bl} has no detector to write as ${format}.`,
-    );
-  if (detectors !== null && others.length > 0)
-    throw badArgument("detectors", detectors, `one detector for the ${format} format`);
-  return [largest];
+  if (detectors === null) return [known.largest()];
+  if (wanted.length > 1) throw badArgument("detectors", detectors, `one detector for the ${format} format`);
+  return wanted;
 }
 
 function groupsOnce(groups: readonly DetectorGroup[]): DetectorGroup[] {
@@ -265,7 +271,8 @@ function stackImage(
       groups.map(({ id }) => id),
       "a detector with sensors",
     );
-  for (const { id, ysize, xsize, absGain, geometry } of sensors) {
+  for (const sensor of sensors) {
+    const { id, ysize, xsize, absGain, geometry } = sensor;
     if (ysize !== first.ysize || xsize !== first.xsize) {
       throw badArgument(
         `the size of ${id}`,
@@ -286,6 +293,8 @@ function stackImage(
           "name a detector with a gain, or keep the pixels as they are with the format dataconvert.",
         { details: { detId: id, format } },
       );
+    // Refuses open halves, which the geometry of the file could not say.
+    geometryOf(sensor);
   }
   return outputImage("stack", groups[0]?.id ?? first.id, first.ysize * sensors.length, first.xsize, type);
 }
