@@ -1,12 +1,12 @@
 import { Detectors } from "../core/detectors.ts";
 import type { Endpoint } from "../transport/endpoint.ts";
 
-/** How long the first picture is waited for. */
+/** How long the first picture is waited for: on a busy computer it may take longer, but an address shall come. */
 const SECONDS = 5;
 
 /**
- * Asks what the page will ask first. What its first picture needs (places of the pixels, the stream of shots) is then
- * ready, or on its way, when the browser has started. It fails where a token is needed, or where nothing is live.
+ * Asks what the page will ask first, until there is a picture or the reason why there is none: what it needs (places of
+ * the pixels, the stream of shots) is ready then. It fails where a token is needed, or where nothing is live.
  */
 export async function askAhead(endpoint: Pick<Endpoint, "call">, bl: number, signal: AbortSignal): Promise<void> {
   const ids = await endpoint.call("live.readDetidlist", { bl }, { signal });
@@ -14,5 +14,8 @@ export async function askAhead(endpoint: Pick<Endpoint, "call">, bl: number, sig
   const look = { dark: null, mean: 1, what: "all", hits: null, region: null, side: 640 } as const;
   const profile = { unit: "r_mm", distanceMm: null, photonEnergyEv: null } as const;
   const asked = { bl, detId, ...look, rois: [], profile, after: null, waitMs: 1000 };
-  for (let n = 0; n < SECONDS; n++) if ((await endpoint.call("page.live", asked, { signal })).frame !== null) return;
+  for (let n = 0; n < SECONDS; n++) {
+    const { frame, error, quiet } = await endpoint.call("page.live", asked, { signal });
+    if (frame !== null || error !== null || quiet !== null) return;
+  }
 }

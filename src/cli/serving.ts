@@ -6,8 +6,10 @@ import { badArgument } from "../core/guards.ts";
 import { defined } from "../core/options.ts";
 import type { TlsFiles } from "../server/index.ts";
 import { fromWireError, type WireError } from "../transport/codec.ts";
+import { httpEndpoint } from "../transport/http/client.ts";
 import type { Endpoint } from "../transport/index.ts";
 import { besideModule, startThread } from "../transport/threads.ts";
+import { askAhead } from "./ask-ahead.ts";
 import { type Io, untilStopped } from "./io.ts";
 import type { KaraboOptions } from "./karabo.ts";
 import { isRehearsal } from "./kept-sim.ts";
@@ -154,6 +156,9 @@ export async function serveHere(
     const karaboBridge = bridge?.address ?? ("karaboBridge" in server ? server.karaboBridge : undefined);
     isReady = true;
     madoca?.begin(addresses);
+    // Who opens the address shall see a picture at once. A source without one, or with keys, is served all the same.
+    const [page] = options.isPage === true ? addresses : [];
+    if (page !== undefined) await askAhead(httpEndpoint(page), options.bl, io.signal).catch(() => {});
     const more = {
       karaboBridge,
       ...(madoca === undefined ? {} : { madoca: madoca.json }),

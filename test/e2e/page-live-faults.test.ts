@@ -21,6 +21,16 @@ afterAll(async () => {
 });
 
 describe("live pictures that end, and the keyboard", () => {
+  itInBrowser("has asked for the first picture before the address is printed", async () => {
+    const viewing = await view(folder, ["sim:?seed=2"]);
+    try {
+      const metrics = await (await fetch(`${viewing.address}/metrics`)).text();
+      expect(metrics).toMatch(/^sacla_.*method="page\.live".* [1-9]/m);
+    } finally {
+      await viewing.close();
+    }
+  });
+
   itInBrowser("says that a run has ended, and that a detector is no longer live, and follows it again", async () => {
     const { page, faults } = await openPage(browser, sim.address, "live");
     await page

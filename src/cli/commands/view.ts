@@ -1,8 +1,6 @@
 import { spawn } from "node:child_process";
 import { isSaclaError } from "../../core/errors.ts";
 import { defined } from "../../core/options.ts";
-import { httpEndpoint } from "../../transport/http/client.ts";
-import { askAhead } from "../ask-ahead.ts";
 import { type AddCommand, DEFAULT_BEAMLINE, parseWhole } from "../command.ts";
 import type { Io } from "../io.ts";
 import { type PageFiles, pageDefaults, withPageOptions } from "../page-options.ts";
@@ -58,10 +56,7 @@ export const view: AddCommand = (program, io) => {
           },
           io,
           ([address]) => {
-            if (address === undefined) return;
-            if (options.open) openBrowser(`${address}/`, io);
-            // A program that waits for the address has its own first question.
-            if (options.json !== true) askAhead(httpEndpoint(address), bl, io.signal).catch(() => {});
+            if (address !== undefined && options.open) openBrowser(`${address}/`, io);
           },
         );
       try {
