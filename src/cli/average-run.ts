@@ -2,7 +2,7 @@ import { Argument, type Command } from "commander";
 import type { DetectorGroup } from "../core/detectors.ts";
 import { droppedWords, type Ledger } from "../core/ledger.ts";
 import type { Run } from "../db/index.ts";
-import { correct, type DarkSource, type QuickLook, quickLook } from "../reduce/index.ts";
+import { commonModeLevels, correct, type DarkSource, type QuickLook, quickLook } from "../reduce/index.ts";
 import type { Picture, PictureOptions } from "../reduce/picture.ts";
 import {
   type ChoiceOptions,
@@ -98,12 +98,29 @@ export async function pictureOf(
 }
 
 /** The account in one line for people. */
-export function ledgerLine({ asked, used, dropped, notes = {} }: Ledger): string {
+export function ledgerLine(ledger: Ledger): string {
+  const { asked, used, dropped, notes = {} } = ledger;
   const reasons = droppedWords(dropped);
   const noted = Object.entries(notes).map(([what, times]) => `${times} ${what}`);
   return (
     `${used} of ${asked} shots used` +
-    `${reasons === "" ? "" : `, dropped: ${reasons}`}${noted.length === 0 ? "" : `; noted: ${noted.join(", ")}`}`
+    `${reasons === "" ? "" : `, dropped: ${reasons}`}${noted.length === 0 ? "" : `; noted: ${noted.join(", ")}`}` +
+    commonModeWords(ledger)
+  );
+}
+
+/** What the common mode took, and by how much light may have moved it; empty when none was taken. */
+function commonModeWords(ledger: Ledger): string {
+  const ports = Object.values(commonModeLevels(ledger))
+    .flat()
+    .filter(({ found }) => found > 0);
+  if (ports.length === 0) return "";
+  const levels = ports.map(({ meanAdu }) => meanAdu);
+  const bias = Math.max(...ports.map(({ biasAdu }) => biasAdu));
+  const [least, most] = [Math.min(...levels), Math.max(...levels)].map((level) => level.toFixed(2));
+  return (
+    `; common mode: ${least} to ${most} ADU taken from ${ports.length} ports, ` +
+    `which light may have moved by up to ${bias.toPrecision(2)} ADU`
   );
 }
 

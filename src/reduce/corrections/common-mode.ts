@@ -27,11 +27,13 @@ export interface CommonModeOptions {
 export interface PortLevel {
   /** Mean level taken away, ADU; NaN when it was found in no image. */
   readonly meanAdu: number;
-  /**
-   * Its error, ADU: the standard error of the fits, and with it 0.3 % of the light, 1 % where that is not even or below
-   * 0.05 photons per pixel. More images make the first smaller, not the second.
-   */
+  /** Its error, ADU: the standard error of the fits, which more images make smaller, and with it `biasAdu`. */
   readonly errorAdu: number;
+  /**
+   * What light may have moved the level by in each image alike, ADU: so much signal of each pixel may be lost, or be
+   * too much. 0.3 % of the light; 1 % where it is not even, 1.5 % where it is below 0.05 photons per pixel.
+   */
+  readonly biasAdu: number;
   /** Images in which the level was found, and in which it was not: those were left as they were. */
   readonly found: number;
   readonly notFound: number;
@@ -105,7 +107,7 @@ export function commonMode(options: CommonModeOptions = {}): Correction {
  * What `correct.commonMode` took away: by sensor, one entry for each port, from the columns with the lowest numbers on.
  * @example
  * const { average, ledger } = await reduce(shots, { average: mean() }, { dark, corrections: [correct.commonMode()] });
- * commonModeLevels(ledger)["MPCCD-2N0-M02-001-1"]?.[0]; // { meanAdu: 0.31, errorAdu: 0.01, found: 200, notFound: 0 }
+ * commonModeLevels(ledger)["MPCCD-2N0-M02-001-1"]?.[0]; // { meanAdu: 0.31, errorAdu: 0.012, biasAdu: 0.01, … }
  */
 export function commonModeLevels({ amounts = {} }: Ledger): Readonly<Record<string, readonly PortLevel[]>> {
   const levels: Record<string, PortLevel[]> = {};
@@ -116,8 +118,9 @@ export function commonModeLevels({ amounts = {} }: Ledger): Readonly<Record<stri
     levels[detId] ??= [];
     const [found, notFound] = [of(FOUND), of(NOT_FOUND)];
     const meanAdu = of(SUM) / found;
-    const errorAdu = Math.hypot(Math.sqrt(of(SQUARES)), of(UNSURE)) / found;
-    levels[detId][Number(port)] = { meanAdu, errorAdu, found, notFound };
+    const biasAdu = of(UNSURE) / found;
+    const errorAdu = Math.hypot(Math.sqrt(of(SQUARES)) / found, biasAdu);
+    levels[detId][Number(port)] = { meanAdu, errorAdu, biasAdu, found, notFound };
   }
   return levels;
 }

@@ -32,7 +32,7 @@ const HEAD = 3;
 export const MOST_VALUES = 20;
 const ROUNDS = 8;
 /** Photons per pixel of a port up to which all its blocks count as even: a few photons in a block look like spots. */
-const LITTLE = 0.05;
+export const LITTLE = 0.05;
 /** Part of the blocks of even light that are not taken for even. */
 const BY_CHANCE = 0.03;
 

@@ -1,7 +1,7 @@
 import { Arena, instantiateKernel } from "../../core/wasm.ts";
 import { LARGEST_CLOUD, SMALLEST_CLOUD, shareExponent } from "./charge-shares.ts";
 import { kernelBinary } from "./kernel-binary.ts";
-import { type Brightness, type Charge, type LightBlocks, MOST_VALUES } from "./light-blocks.ts";
+import { type Brightness, type Charge, LITTLE, type LightBlocks, MOST_VALUES } from "./light-blocks.ts";
 
 // All charges here are in 30ths of `withinAdu`: 1 ADU for an MPCCD.
 
@@ -24,8 +24,8 @@ const HALF = 64;
 const [PERIOD, WAVES] = [512, 40];
 /** Light of a block may seem to be below 0 by so many photons per pixel. */
 const LEAST_LIGHT = 0.2;
-/** Part of the light that the level may be off by, where it is even and where not (docs/reductions.md). */
-const [OF_EVEN, OF_UNEVEN] = [0.003, 0.01];
+/** Part of the light that the level may be off by: where it is even, where not, and where there is little. */
+const [OF_EVEN, OF_UNEVEN, OF_LITTLE] = [0.003, 0.01, 0.015];
 const TURNS = 24;
 /** The window, and the charge of a photon and its cloud, stay as they are from this turn on. */
 const FIXED = 12;
@@ -182,8 +182,8 @@ export function zeroPeaks({ histograms, blocks }: ImageSums): PortPeak[] {
   }
   return ports.map((port) => {
     const { light, isEven } = blocks.lightOfPort(port.index, port.level, shared.photon);
-    const unsure = (isEven ? OF_EVEN : OF_UNEVEN) * Math.max(0, light);
-    return { level: port.level, error: errors.get(port) ?? NaN, unsure };
+    const part = isEven ? OF_EVEN : light > LITTLE * shared.photon ? OF_UNEVEN : OF_LITTLE;
+    return { level: port.level, error: errors.get(port) ?? NaN, unsure: part * Math.max(0, light) };
   });
 }
 

@@ -370,6 +370,14 @@ describe("sacla", () => {
     );
   });
 
+  it("average: says what the common mode took, and what light may have moved it by", async () => {
+    const at = ["--limit", "5", "--common-mode", "--bl", "3", "--url", "sim:?clock=virtual"];
+    const { out } = await cli(["average", "1519999", "MPCCD-8N0-3-002-1", ...at]);
+    expect(out).toMatch(
+      /; common mode: -?\d\.\d\d to -?\d\.\d\d ADU taken from 8 ports, which light may have moved by up to 0\.\d+ ADU/,
+    );
+  });
+
   it("draws progress on a terminal only, and cleans the line", async () => {
     const terminal = await cli(
       ["average", "1519999", "MPCCD-8N0-3-002-1", "--limit", "60", "--bl", "3", "--url", "sim:?clock=virtual"],

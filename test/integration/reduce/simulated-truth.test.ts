@@ -226,6 +226,21 @@ describe("commonMode", () => {
     }
   });
 
+  it.each([
+    ["even light", 0.1, 0.003],
+    ["little light in rings", 0.03, 0.015],
+  ])("says how much of %s may be lost", async (kind, photons, part) => {
+    const found = await levelsUnder((row, column) => {
+      const off = ((Math.hypot(row - 256, column - 128) % 50) - 25) / 3;
+      return kind === "even light" ? photons : (photons / 9.8) * (1 + 59 * Math.exp(-(off ** 2) / 2));
+    });
+    for (const { biasAdu, errorAdu } of found) {
+      expect(biasAdu / (138 * photons * part)).toBeGreaterThan(0.8);
+      expect(biasAdu / (138 * photons * part)).toBeLessThan(1.2);
+      expect(errorAdu).toBeGreaterThan(biasAdu);
+    }
+  });
+
   it("is not misled by bright spots, nor by light that is not even", async () => {
     const random = new Random(18);
     const [rows, columns] = [512, 512];
