@@ -35,6 +35,7 @@ export {
 export {
   type AxisCorrection,
   asSplitDelayCorrection,
+  inheritedErrors,
   learnSplitDelayCorrection,
   type SplitDelayCorrection,
   type SplitDelayPoint,

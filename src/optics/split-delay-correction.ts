@@ -87,6 +87,37 @@ export function learnSplitDelayCorrection(options: {
   };
 }
 
+/** Crystals in the order of the light, by branch. */
+const branches = [
+  ["bs", "br1", "br2", "bm"],
+  ["cc1", "cc2"],
+] as const;
+
+/**
+ * What the rocking curve of each crystal inherits of the errors of those before it in its branch, which let it see the
+ * light: that stands in the middle of their bands, and the first one is what all are compared with.
+ * @param own - errors of the crystals that were rocked, by the names of their axes; 0 for the others
+ * @returns by the names of all angles, without the own error
+ */
+export function inheritedErrors(
+  axes: Readonly<Record<(typeof branches)[number][number], string>>,
+  own: Readonly<Record<string, number>>,
+): Readonly<Record<string, number>> {
+  const found: Record<string, number> = {};
+  for (const branch of branches) {
+    // How far each crystal is off, as a sum of parts of the own errors.
+    const before: Map<string, number>[] = [];
+    for (const axis of branch.map((crystal) => axes[crystal])) {
+      const parts = new Map<string, number>();
+      for (const other of before)
+        for (const [of, part] of other) parts.set(of, (parts.get(of) ?? 0) + part / before.length);
+      found[axis] = Math.hypot(...[...parts].map(([of, part]) => part * (own[of] ?? 0)));
+      before.push(before.length === 0 ? parts : parts.set(axis, 1));
+    }
+  }
+  return found;
+}
+
 /** Where the delay of split-delay optics is 0, as a scan of the delay found it. */
 export interface ZeroDelay {
   /** The delay that was asked for there. */

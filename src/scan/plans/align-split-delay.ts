@@ -2,7 +2,7 @@ import { isSaclaError } from "../../core/errors.ts";
 import { asText, badArgument } from "../../core/guards.ts";
 import { any, finite, integer, optional, resolveOptions } from "../../core/options.ts";
 import type { PointMean } from "../../core/point-errors.ts";
-import { type SplitDelay, type SplitDelayCorrection, withAlignment } from "../../optics/index.ts";
+import { inheritedErrors, type SplitDelay, type SplitDelayCorrection, withAlignment } from "../../optics/index.ts";
 import { normalisedSummary } from "../beamline/shot-collector.ts";
 import { type Plan, type PlanSteps, type Positions, plan, type ShotsRequest } from "../messages/messages.ts";
 import { checkInside, curveOf, fitted } from "./peaks.ts";
@@ -122,6 +122,7 @@ class Alignment {
     yield* orReturn(optics.axisNames, move(start));
     const rows: AlignmentStep[] = [];
     const changes: Record<string, { change: number; error: number }> = {};
+    const rocked: Record<string, number> = {};
     for (const each of this.#all()) {
       const { step, unit, perUnit } = each;
       const here = yield* where(Object.keys(perUnit));
@@ -129,12 +130,17 @@ class Alignment {
       const outcome =
         failed === undefined ? yield* this.#tried(each, here) : missing("not-tried", `after ${failed.step}`);
       rows.push({ step, unit, ...outcome });
+      if (step in this.#options.monitors && outcome.error > 0) rocked[step] = DEG_PER_URAD * outcome.error;
       if (outcome.outcome !== "moved") continue;
       for (const [axis, per] of Object.entries(perUnit)) {
         // What was found, not where the axis stands now: a stage goes to the nearest whole pulse.
         const change = at(here, axis) + per * outcome.found - at(start, axis);
         changes[axis] = { change, error: Math.hypot(changes[axis]?.error ?? 0, per * outcome.error) };
       }
+    }
+    for (const [axis, inherited] of Object.entries(inheritedErrors(optics.axes, rocked))) {
+      const known = changes[axis];
+      if (known !== undefined) known.error = Math.hypot(known.error, inherited);
     }
     const correction = withAlignment(optics, changes, { photonEnergyEv, learntAt });
     return {

@@ -2,6 +2,7 @@ import { asText, badArgument } from "../../core/guards.ts";
 import { any, finite, integer, oneOf, optional, resolveOptions } from "../../core/options.ts";
 import { normalCdf } from "../../core/special-functions.ts";
 import {
+  inheritedErrors,
   learnSplitDelayCorrection,
   type SplitDelay,
   type SplitDelayCorrection,
@@ -162,6 +163,11 @@ export function learnSplitDelay(options: LearnSplitDelayOptions): Plan<SplitDela
         yield* move({ [axis]: centre });
         offsets[axis] = centre - (nominal[axis] ?? NaN);
         found[axis] = { offset: offsets[axis], error: centreError };
+      }
+      const own = Object.fromEntries(Object.entries(found).map(([axis, { error }]) => [axis, error]));
+      for (const [axis, inherited] of Object.entries(inheritedErrors(optics.axes, own))) {
+        const known = found[axis];
+        if (known !== undefined) known.error = Math.hypot(known.error, inherited);
       }
       learnt.push({ gapMm: bare.gapMm({ delayPs, photonEnergyEv }), offsets: found });
     }

@@ -4,6 +4,7 @@ import { Random } from "../../../src/core/random.ts";
 import {
   asSplitDelayCorrection,
   type Hkl,
+  inheritedErrors,
   type LimitsByAxis,
   learnSplitDelayCorrection,
   SplitDelay,
@@ -45,6 +46,25 @@ function tracedPathMm(angleDeg: number, gapMm: number): { path: number; lateral:
 }
 
 describe("split-delay optics", () => {
+  it("compare each crystal with the first of its branch: errors of those before it are inherited", () => {
+    const own = { br1: 0.8, br2: 0.3, bm: 0.2, cc2: 0.5 };
+    const found = inheritedErrors(axes, own);
+    expect([found["bs"], found["br1"], found["cc1"], found["cc2"]]).toEqual([0, 0, 0, 0]);
+    // BR2 stands to the middle of BS and BR1; BM to that of BS, BR1 and BR2.
+    expect(found["br2"]).toBeCloseTo(0.4, 12);
+    expect(found["bm"]).toBeCloseTo(Math.hypot((0.8 + 0.4) / 3, 0.3 / 3), 12);
+    // Against crystals that really follow so.
+    const random = new Random(7);
+    const tries = 4000;
+    let square = 0;
+    for (let k = 0; k < tries; k++) {
+      const br1 = own.br1 * random.normal();
+      const br2 = br1 / 2 + own.br2 * random.normal();
+      square += ((br1 + br2) / 3) ** 2 / tries;
+    }
+    expect(Math.abs(Math.sqrt(square) / (found["bm"] ?? NaN) - 1)).toBeLessThan(0.05);
+  });
+
   itWithSharedData("have the numbers of an independent program", () => {
     const truth = JSON.parse(readFileSync(`${sharedData}optics_si.truth.json`, "utf8")) as {
       crystal: readonly {
