@@ -15,6 +15,8 @@ const WINDOW = 8192;
 const PAGE = 4096;
 /** Enough for the clusters of a shot of eight sensors, of which the next shot uses some again. */
 const WINDOWS = 64;
+/** Of a file that is being written, so that what changes is soon read anew. */
+const WINDOWS_WHILE_WRITTEN = 16;
 
 /** What changes when a file is written to: `mtimeMs` holds parts of a microsecond, and no clock of a file is finer. */
 type FileState = Pick<Stats, "size" | "mtimeMs">;
@@ -232,7 +234,8 @@ export class Hdf5Bytes {
 
   /** To be used again, when there are as many as there may be. */
   #takeOldest(): Window | undefined {
-    const oldest = this.#windows.size < WINDOWS ? undefined : this.#windows.values().next().value;
+    const most = this.writer === "none" ? WINDOWS : WINDOWS_WHILE_WRITTEN;
+    const oldest = this.#windows.size < most ? undefined : this.#windows.values().next().value;
     if (oldest !== undefined) this.#windows.delete(oldest.start);
     return oldest;
   }
