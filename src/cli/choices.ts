@@ -84,9 +84,9 @@ export async function chooseShots(
   options: ChoiceOptions,
   usual: ShotChoice,
 ): Promise<Chosen> {
-  const choice = options.class ?? usual;
   const conditions = options.where.map(parseCondition);
-  let found = await ofClass(run, choice, session.signal);
+  const [choice, ofChoice] = await chosenClass(session, run, options.class, usual);
+  let found = ofChoice;
   const base = found.basis;
   const reasons = reasonsByTag(found.ledger?.dropped ?? []);
   const narrow = (kept: RunTags, why: string): void => {
@@ -101,6 +101,26 @@ export async function chooseShots(
   const tags = all.select((tag) => (found.has(tag) ? null : (reasons.get(tag) ?? `not-${choice}`)), base);
   if (tags.length === 0) throw noShots(run, choice, options, tags);
   return { tags, words: (count) => wordsOf(choice, options, count) };
+}
+
+/** Without a signal of the shutter, as in many files of other programs, all shots are taken where no class is named. */
+async function chosenClass(
+  { io, signal }: Session,
+  run: Run,
+  named: ShotChoice | undefined,
+  usual: ShotChoice,
+): Promise<[choice: ShotChoice, tags: RunTags]> {
+  const choice = named ?? usual;
+  try {
+    return [choice, await ofClass(run, choice, signal)];
+  } catch (error) {
+    if (named !== undefined || !isSaclaError(error, "UNKNOWN_SIGNAL")) throw error;
+    io.err(
+      `warning: run ${run.number} has no signal of the shutter, so all its shots are taken, whether dark or exposed; ` +
+        "choose some with --tags or --where\n",
+    );
+    return ["all", await ofClass(run, "all", signal)];
+  }
 }
 
 function noShots(run: Run, choice: ShotChoice, options: ChoiceOptions, { ledger }: RunTags): SaclaError {

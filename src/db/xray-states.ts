@@ -121,7 +121,7 @@ function undecidable(run: RunReader, signals: readonly string[]): APIError {
     "UNKNOWN_SIGNAL",
     `Dark and exposed shots of run ${run.number} of beamline ${run.bl} cannot be classified: ` +
       `the source has no values for ${showList(signals)}. ` +
-      "Name the dark tags or a dark run yourself, or take all shots.",
+      "Name the dark tags or a dark run yourself, or take all shots (--class all).",
     { details: { bl: run.bl, run: run.number, signals: [...signals] } },
   );
 }
