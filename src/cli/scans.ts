@@ -4,6 +4,7 @@ import { readdir } from "node:fs/promises";
 import { resolve } from "node:path";
 import { SaclaError, show, showList, toSaclaError } from "../core/errors.ts";
 import { shellWord } from "../core/shell-word.ts";
+import { plainTime } from "../core/time-text.ts";
 import { fromWireError } from "../transport/codec.ts";
 import type { Endpoint } from "../transport/index.ts";
 import type { CallParams } from "../transport/methods.ts";
@@ -73,6 +74,7 @@ class RunningScan {
   }
 
   order(order: ScanOrder): void {
+    if (order.kind === "abort") this.#note(`told to abort at ${plainTime(new Date())} JST, by STOP or "abort now"`);
     if (this.#child.connected) this.#child.send(order, undefined, undefined, () => {});
   }
 
@@ -87,7 +89,7 @@ class RunningScan {
   #hear(news: ScanNews): void {
     const { scan } = this;
     if (news.kind === "journal") scan.journal = news.path;
-    else if (news.kind === "note") scan.notes = [...scan.notes, news.text].slice(-NOTES);
+    else if (news.kind === "note") this.#note(news.text);
     else if (news.kind === "point") scan.points = [...scan.points, news.point];
     else if (news.kind === "ended") this.#end(news.state, null);
     else if (news.kind === "failed") this.#end("failed", news.error.message);
@@ -97,6 +99,10 @@ class RunningScan {
       const { kind: _, ...state } = news;
       Object.assign(scan, state);
     }
+  }
+
+  #note(text: string): void {
+    this.scan.notes = [...this.scan.notes, text].slice(-NOTES);
   }
 
   #end(state: PageScan["state"], error: string | null): void {

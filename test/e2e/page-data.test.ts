@@ -133,6 +133,39 @@ describe("runs, data and steering in Chromium", () => {
     await page.close();
   });
 
+  itInBrowser("draws the error bars of a scan's points, and says that it was told to abort", async () => {
+    const { page } = await openPage(browser, sim.address, "steer");
+    const form = page.getByRole("region", { name: "scan settings" });
+    await form.getByLabel("axis").selectOption("bl3_st2_pm040");
+    await form.getByText("in pulse, -50000 … 50000").waitFor();
+    await form.getByLabel("from", { exact: true }).fill("0");
+    await form.getByLabel("to", { exact: true }).fill("100");
+    await form.getByLabel("points", { exact: true }).fill("1000");
+    await form.getByLabel("shots each").fill("3");
+    // Of the noise of the monitor the bars are as long as the points are apart.
+    await form.getByLabel("also shots without beam").check();
+    await form.getByLabel("your name").fill("Mirai");
+    await page.getByRole("button", { name: "start the scan" }).click();
+    await page.getByText(/[3-9] of 1000 points/).waitFor();
+    const canvas = page.locator("[data-scan] .curve canvas");
+    const longest = async (): Promise<number> => {
+      const { width, height, data } = PNG.sync.read(await canvas.screenshot());
+      let most = 0;
+      for (let x = 0; x < width; x++)
+        for (let y = 0, run = 0; y < height; y++) {
+          const [red = 0, green = 0, blue = 0] = data.subarray(4 * (y * width + x));
+          run = green > 150 && blue > 150 && red < 140 ? run + 1 : 0;
+          most = Math.max(most, run);
+        }
+      return most;
+    };
+    // A point alone has four pixels.
+    await expect.poll(longest).toBeGreaterThan(12);
+    await page.getByRole("button", { name: "abort now" }).click();
+    await page.locator('[data-scan="aborted"]').getByText("told to abort at").waitFor();
+    await page.close();
+  });
+
   itInBrowser("says that a scan is held for want of beam", async () => {
     const { page } = await openPage(browser, sim.address, "steer");
     const form = page.getByRole("region", { name: "scan settings" });

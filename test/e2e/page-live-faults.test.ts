@@ -54,6 +54,12 @@ describe("live pictures that end, and the keyboard", () => {
     await page.getByText(`${DUAL} is no longer live on beamline 3`).waitFor();
     await quiet.getByText(/no data since .* has no detector/).waitFor();
     expect(await picture.count(), "the last picture stays, grey").toBe(1);
+    // So do its curves: they are no more of now than it is.
+    const curves = page.locator(".live-plots .quiet .curve");
+    await expect.poll(() => curves.count()).toBeGreaterThan(1);
+    expect(await curves.first().evaluate("getComputedStyle(document.querySelector('.quiet .curve')).filter")).toMatch(
+      /grayscale\(1\)/,
+    );
     const choices = await page.getByLabel("detector").locator("option").allTextContents();
     expect(choices).toContain(`${DUAL} (not live)`);
     expect(choices).toContain(OCTAL);
@@ -76,6 +82,7 @@ describe("live pictures that end, and the keyboard", () => {
       .waitFor();
     await expect.poll(() => page.getByText("no longer live").count()).toBe(0);
     await expect.poll(() => quiet.count()).toBe(0);
+    await expect.poll(() => curves.count()).toBe(0);
     await control.stopRun();
     expect(faults).toEqual([]);
     await page.close();

@@ -1,6 +1,6 @@
 import {
   DefaultInteractions,
-  ErrorBars,
+  ErrorBarsGeometry,
   extendDomain,
   GlyphsGeometry,
   Interpolation,
@@ -119,7 +119,7 @@ function Drawn({
           interpolation={isSteps === true ? Interpolation.Constant : Interpolation.Linear}
         />
       )}
-      {error === undefined ? null : <ErrorBars abscissas={abscissas} ordinates={y} errors={error} color={COLOUR} />}
+      {error === undefined ? null : <Bars x={abscissas} y={y} errors={error} />}
       {fit === undefined ? null : <Line abscissas={abscissas} ordinates={fit.y} color={FIT_COLOUR} />}
       <DisposeUnused />
     </VisCanvas>
@@ -145,5 +145,20 @@ export function Points({ x, y }: { x: number[]; y: Float64Array }) {
     <points geometry={geometry}>
       <pointsMaterial color={COLOUR} size={4} sizeAttenuation={false} />
     </points>
+  );
+}
+
+/** One standard deviation up and down. Those of @h5web/lib have caps, whose shader is made anew as that of its dots. */
+function Bars({ x, y, errors }: { x: number[]; y: Float64Array; errors: Float64Array }) {
+  const { abscissaScale, ordinateScale } = useVisCanvasContext();
+  const geometry = useMemo(
+    () => new ErrorBarsGeometry({ abscissas: x, ordinates: y, errors, abscissaScale, ordinateScale }),
+    [x, y, errors, abscissaScale, ordinateScale],
+  );
+  useUpdateGeometry(geometry);
+  return (
+    <lineSegments geometry={geometry}>
+      <lineBasicMaterial color={COLOUR} />
+    </lineSegments>
   );
 }

@@ -1,8 +1,10 @@
 import { useState } from "react";
 import { counted } from "../../src/core/show.ts";
+import type { Axis } from "../../src/ec/axis.ts";
 import { estimate } from "../../src/scan/dry-run/estimate.ts";
 import { scan } from "../../src/scan/plans/scans.ts";
 import type { PageScanSettings } from "../../src/transport/scan-methods.ts";
+import { short } from "../live/picture-view.tsx";
 import { SignalPicker } from "../plots/signal-picker.tsx";
 import { useAsked } from "../server/use-poll.ts";
 import { axisNames, type SteerProps } from "../steer/axes-table.tsx";
@@ -72,6 +74,7 @@ export function ScanForm({
             ))}
           </select>
         </label>
+        <span data-axis-limits>{typed.axis === "" ? "" : limitsText(view.axis(typed.axis as never))}</span>
         {field("from", "from")}
         {field("to", "to")}
         {field("points", "points")}
@@ -123,6 +126,11 @@ export function ScanForm({
       />
     </section>
   );
+}
+
+/** What the numbers of from and to mean, and how far they may go. */
+function limitsText({ unit, limits }: Pick<Axis, "unit" | "limits">): string {
+  return `in ${unit}, ${limits === "unlimited" ? limits : `${short(limits.from)} … ${short(limits.to)}`}`;
 }
 
 function settingsOf(typed: Typed, signals: readonly string[]): AxisScanSettings | null {

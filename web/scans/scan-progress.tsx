@@ -50,6 +50,7 @@ export function ScanProgress({
           {scan.notes.length === 0 || scan.isHeld ? "" : ` · ${scan.notes.at(-1)}`}
         </p>
       ) : null}
+      {isOn ? null : <p>{scan.notes.at(-1)}</p>}
       <Failure text={scan.error} />
       {isOn && canControl ? (
         <div className="row">

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { isSaclaError } from "../../src/core/errors.ts";
 import { Db } from "../../src/db/db.ts";
 import { Ec } from "../../src/ec/ec.ts";
 import type { Endpoint } from "../../src/transport/endpoint.ts";
@@ -17,6 +18,15 @@ export const endpoint = withMostCalls(httpEndpoint(location.origin), MOST_CALLS)
 export const db = new Db(endpoint);
 export const ec = new Ec(endpoint);
 
+let tellLoggedOut = (): void => {};
+/** Times that somebody has logged in: what was asked before says nothing of the session that is on. */
+let logins = 0;
+
+/** Calls `tell` when the server no longer knows who asks: the session has ended, or its key was revoked. */
+export function onLoggedOut(tell: () => void): void {
+  tellLoggedOut = tell;
+}
+
 /** At most so many calls at a time; further ones wait in their order. */
 function withMostCalls(inner: Endpoint, most: number): Endpoint {
   let open = 0;
@@ -25,8 +35,12 @@ function withMostCalls(inner: Endpoint, most: number): Endpoint {
     call: async (method, params, options) => {
       if (open >= most) await new Promise<void>((resolve) => waiting.push(resolve));
       else open++;
+      const askedIn = logins;
       try {
         return await inner.call(method, params, options);
+      } catch (error) {
+        if (isSaclaError(error, "NOT_AUTHENTICATED") && askedIn === logins) tellLoggedOut();
+        throw error;
       } finally {
         const next = waiting.shift();
         if (next === undefined) open--;
@@ -107,6 +121,7 @@ export async function logIn(token: string): Promise<Session> {
     body: JSON.stringify({ token }),
   });
   if (!answer.ok) throw new Error(await messageOf(answer));
+  logins++;
   return (await answer.json()) as Session;
 }
 

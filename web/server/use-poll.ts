@@ -1,10 +1,15 @@
 import { useEffect, useRef, useState } from "react";
+import { isSaclaError } from "../../src/core/errors.ts";
 
 /** What was asked for last, and what went wrong when it was asked again. */
 export interface Polled<T> {
   readonly value: T | undefined;
   readonly error: string | undefined;
 }
+
+/** What fails so is asked again soon: the server is started anew, say. */
+const PASSING = ["UNREACHABLE", "TIMEOUT", "CLOSED", "TOO_MANY_REQUESTS"] as const;
+const AGAIN_MS = 2000;
 
 /**
  * Asks again and again while the page is seen: the next time `everyMs` after the answer, so that a slow server is not
@@ -29,15 +34,17 @@ export function usePoll<T>(
     const stop = new AbortController();
     const loop = async (): Promise<void> => {
       while (!stop.signal.aborted) {
+        let waitMs = everyMs;
         try {
           const value = await latest.current?.(stop.signal);
           if (!stop.signal.aborted) setState({ key, value, error: undefined });
         } catch (error) {
+          if (isSaclaError(error, ...PASSING)) waitMs = Math.min(everyMs, AGAIN_MS);
           if (!stop.signal.aborted)
             setState((before) => ({ key, value: before.key === key ? before.value : undefined, error: textOf(error) }));
         }
         await new Promise<void>((resolve) => {
-          const timer = setTimeout(resolve, everyMs);
+          const timer = setTimeout(resolve, waitMs);
           wake.current = () => {
             clearTimeout(timer);
             resolve();
@@ -60,7 +67,7 @@ export function usePoll<T>(
   };
 }
 
-/** Asked once for each key. */
+/** Asked until there is an answer, once for each key. */
 export function useAsked<T>(ask: ((signal: AbortSignal) => Promise<T>) | null, key: string): Polled<T> {
   return usePoll(ask, 2 ** 30, key);
 }

@@ -4,10 +4,11 @@ import { LivePanel } from "../live/live-panel.tsx";
 import { setUsualColourMap } from "../live/look.ts";
 import { RequestsPanel } from "../requests/requests-panel.tsx";
 import { RunsPanel } from "../runs/runs-panel.tsx";
-import { ask, ec, logOut, readSession, type Session } from "../server/connection.ts";
+import { ask, ec, logOut, onLoggedOut, readSession, type Session } from "../server/connection.ts";
 import { beamlineOf } from "../server/first-questions.ts";
 import { go, setHome, usePlace } from "../server/location.ts";
 import { textOf, useAsked, usePoll } from "../server/use-poll.ts";
+import { HeldAlert } from "../steer/held-alert.tsx";
 import { SteerPanel } from "../steer/steer-panel.tsx";
 import { TimingPanel } from "../timing/timing-panel.tsx";
 import { HealthBar } from "./health-bar.tsx";
@@ -43,6 +44,7 @@ export function Page() {
   const [session, setSession] = useState<Session | null | undefined>(undefined);
   const [error, setError] = useState<string | null>(null);
   useEffect(() => {
+    onLoggedOut(() => setSession(null));
     readSession().then(setSession, (reason: unknown) => setError(textOf(reason)));
   }, []);
   if (error !== null)
@@ -139,6 +141,7 @@ function Workspace({ session, onLogOut }: { session: Session; onLogOut: () => vo
           </Suspense>
         )}
       </main>
+      <HeldAlert />
     </>
   );
 }

@@ -52,7 +52,11 @@ export async function releaseLease(): Promise<void> {
   await control?.release();
 }
 
-/** Does something under the lease; what goes wrong is shown beside it. */
+export function forgetError(): void {
+  tell({ ...held, error: null });
+}
+
+/** Does something under the lease; what goes wrong is shown by `HeldAlert`. */
 export async function underLease(work: (control: Control) => Promise<unknown>): Promise<void> {
   const { control } = held;
   if (control === null) return;

@@ -1,6 +1,5 @@
 import { type FormEvent, useState } from "react";
 import type { Experiment } from "../../src/ec/experiment.ts";
-import { Failure } from "../shell/failure.tsx";
 import { releaseLease, takeLease, useHeld } from "./held.ts";
 
 /** Takes the lease with a name and a reason, which others see, and gives it back. */
@@ -13,7 +12,7 @@ export function LeaseBox({
   experiment: Experiment | undefined;
   canControl: boolean;
 }) {
-  const { control, error } = useHeld();
+  const { control } = useHeld();
   const [isAsking, setAsking] = useState(false);
   const take = (event: FormEvent<HTMLFormElement>): void => {
     event.preventDefault();
@@ -49,7 +48,6 @@ export function LeaseBox({
           <span>It ends 15 s after this window is closed; what still moves is then stopped.</span>
         </p>
       )}
-      <Failure text={error} />
     </section>
   );
 }
