@@ -34,6 +34,8 @@ export interface PageSource {
   readonly db: Db;
   readonly st: St;
   readonly live: Live;
+  /** Whether runs can be started from the page; without it they cannot. */
+  readonly canStartRuns?: () => Promise<boolean>;
 }
 
 /** What is common to all who look at the same pictures. */
@@ -142,13 +144,14 @@ export class LivePictures {
     if (now - Math.max(this.#shotAt, this.#askedWhyAt) < QUIET_MS) return;
     this.#askedWhyAt = now;
     const limits = { signal: this.#ending.signal, timeoutMs: QUIET_MS };
-    whyNoShots(this.#source.db, this.#subject.bl, "start one under Steer", limits).then(
-      (why) => {
-        if (this.#shotAt < now) this.#quiet = why;
-      },
-      // The failure of the shots themselves is told.
-      () => {},
-    );
+    const { db } = this.#source;
+    const find = async (): Promise<void> => {
+      const hint = (await this.#source.canStartRuns?.()) === true ? "start one under Steer" : null;
+      const why = await whyNoShots(db, this.#subject.bl, hint, limits);
+      if (this.#shotAt < now) this.#quiet = why;
+    };
+    // The failure of the shots themselves is told.
+    find().catch(() => {});
   }
 
   async #newer(waitMs: number, signal: AbortSignal | undefined): Promise<void> {

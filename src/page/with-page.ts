@@ -145,7 +145,9 @@ class PageEndpoint implements Endpoint {
     this.#report = report;
     const { bl = null, colourMap = null } = defaults;
     this.#about = { definition: experiment ?? null, defaults: { bl, colourMap } };
-    this.#source = { db: new Db(inner), st: new St(inner), live: new Live(inner) };
+    const canStartRuns = async (): Promise<boolean> =>
+      (await inner.call("facility.describe", {})).methods.includes("ec.startRun");
+    this.#source = { db: new Db(inner), st: new St(inner), live: new Live(inner), canStartRuns };
     this.#stored = new StoredPictures(this.#source);
     this.#summaries = new RunSummaries(this.#source, columns);
     this.#timingDb = timingDb;

@@ -49,7 +49,7 @@ describe("live pictures that end, and the keyboard", () => {
     const { run } = await control.startRun({ comment: "short", detectors: [DUAL], shots: 0 });
     await page.getByText(`run ${run}`).first().waitFor();
     await control.stopRun();
-    await quiet.getByText(`no run is on, ${run} has ended`).waitFor();
+    await quiet.getByText(`no run is on, ${run} has ended; start one under Steer`).waitFor();
     await control.startRun({ comment: "without it", detectors: [OCTAL], shots: 0 });
     await page.getByText(`${DUAL} is no longer live on beamline 3`).waitFor();
     await quiet.getByText(/no data since .* has no detector/).waitFor();

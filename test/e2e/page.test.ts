@@ -208,7 +208,8 @@ describe("the page in Chromium", () => {
       // One sensor has no image of some shots of the file.
       expect(what).toMatch(/· raw · .* JST, \d+(\.\d)? s ago( · MPCCD-8B0-2-010-3: frame-missing)?$/);
       expect(Number(sum)).toBeCloseTo(await sumOfSensorPixels({ rows: [20, 60], columns: [30, 90] }, tag), 3);
-      await untilSeen(page, /no data since \d\d:\d\d:\d\d JST/);
+      // Nobody is sent to Steer, which says that this source controls nothing.
+      await untilSeen(page, /no data since \d\d:\d\d:\d\d JST: .*: no run is on, 300001 has ended$/);
       expect(faults).toEqual([]);
       await page.close();
     } finally {
