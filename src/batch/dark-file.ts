@@ -1,5 +1,7 @@
 import { badArgument, isRecord } from "../core/guards.ts";
+
 import { asImage, type PreciseImage } from "../core/ndarray.ts";
+import { defined } from "../core/options.ts";
 import { rememberDarkDigest } from "../reduce/checkpoints/checkpoint-file.ts";
 import { readContainer, writeContainer } from "../reduce/checkpoints/container.ts";
 import { type Dark, digestOf } from "../reduce/index.ts";
@@ -20,17 +22,15 @@ interface DarkImages {
   readonly noise?: Float64Array;
 }
 
-/**
- * Saves a dark average for many processes. @param withNoise - its noise, too @returns the digest of the means
- * @throws WRITE_FAILED
- */
-export async function writeDark(path: string, dark: Dark, withNoise: boolean): Promise<string> {
+/** Saves a dark average for many processes, with the noise it has. @returns digest of the means @throws WRITE_FAILED */
+export async function writeDark(path: string, dark: Dark): Promise<string> {
   const digest = digestOf(dark.mean);
+  rememberDarkDigest(dark.mean, digest);
   const { asked, used, dropped } = dark.ledger;
   const head: DarkHead = { kind: "dark", digest, asked, used, dropped };
   const content = Object.entries(dark.mean).map(([id, mean]) => {
     const [rows = 0, columns = 0] = mean.shape;
-    return [id, { rows, columns, mean: mean.data, ...(withNoise ? { noise: dark.noise[id]?.data } : {}) }] as const;
+    return [id, { rows, columns, mean: mean.data, ...defined({ noise: dark.noise[id]?.data }) }] as const;
   });
   await writeContainer(path, head, Object.fromEntries(content), { isRaw: true });
   return digest;

@@ -7,7 +7,7 @@ export { BatchFolder, type LogEntry, type Manifest } from "./folder.ts";
 export { EXIT_STOPPED, type ProcessOptions, reduceInProcesses } from "./local.ts";
 export { type MergeOptions, mergeReduction } from "./merge.ts";
 export { pbs } from "./pbs.ts";
-export { type PlanOptions, planReduction, type ShardSize } from "./plan.ts";
+export { type PlannedReduction, type PlanOptions, planReduction, type ShardSize } from "./plan.ts";
 export {
   type CheckedRequest,
   checkReductionRequest,
@@ -19,6 +19,7 @@ export type { JobPlan, JobScript, Scheduler, SubmittedJobs } from "./scheduler.t
 export {
   type ReductionSource,
   reduceShard,
+  type ShardInHand,
   type ShardOptions,
   type ShardSetting,
   type ShardState,

@@ -1,18 +1,20 @@
 import { existsSync, renameSync } from "node:fs";
 import { withClipped } from "../core/clipped.ts";
 import { SaclaError, show } from "../core/errors.ts";
-import type { Ledger } from "../core/ledger.ts";
+import { type Ledger, orderedLedger } from "../core/ledger.ts";
 import { any, integer, optional, resolveOptions } from "../core/options.ts";
 import { showTags } from "../core/tag-ranges.ts";
-import { type Cube, mergeCheckpoints, type PartialResult } from "../reduce/index.ts";
+import { mergeCheckpoints, PartialResult } from "../reduce/index.ts";
 import { type BatchFolder, type Manifest, shardTags } from "./folder.ts";
-import type { Made } from "./make.ts";
-import { writeResult } from "./result.ts";
-import { type ReductionSource, type ShardState, shardSetting, shardState } from "./shard.ts";
+import { type MergedShards, writeResult } from "./result.ts";
+import { type ReductionSource, type ShardInHand, type ShardState, shardSetting, shardState } from "./shard.ts";
 
 export interface MergeOptions {
-  /** Does shards again, in any way: what counts are their checkpoints afterwards. */
-  readonly redo: (shards: readonly number[]) => Promise<void>;
+  /**
+   * Does shards again, in any way: what counts are their checkpoints afterwards. Where the reduction is one shard, it
+   * may be given as it is in memory: that saves the time and the memory of writing it and reading it back.
+   */
+  readonly redo: (shards: readonly number[]) => Promise<ShardInHand | undefined>;
   /** How often shards that are not whole are done again. @default 2 */
   readonly rounds?: number | undefined;
   readonly stop: AbortSignal;
@@ -28,7 +30,7 @@ export async function mergeReduction(
   folder: BatchFolder,
   manifest: Manifest,
   options: MergeOptions,
-): Promise<{ readonly partial: PartialResult<Made["reducers"]>; readonly cubes: Readonly<Record<string, Cube>> }> {
+): Promise<MergedShards> {
   const { rounds } = resolveOptions("mergeReduction", options, {
     redo: any,
     rounds: optional(integer(1), 2),
@@ -45,11 +47,41 @@ export async function mergeReduction(
       const { checkpoint } = folder.shard(index);
       if (state === "damaged" && existsSync(checkpoint)) renameSync(checkpoint, `${checkpoint}.damaged`);
     }
-    await redo(open.map(({ index }) => index));
+    const inHand = await redo(open.map(({ index }) => index));
+    if (inHand !== undefined) return await resultInHand(source, folder, manifest, inHand, stop);
   }
   const { made, about } = await shardSetting(folder, manifest, source.run);
   const files = manifest.shards.map((_, index) => folder.shard(index).checkpoint);
-  const merged = await mergeCheckpoints(files, made, about);
+  return await toResult(source, folder, manifest, await mergeCheckpoints(files, made, about), stop);
+}
+
+/** The result of a shard that is all there is; where it cannot be written, the shard is kept as its checkpoint. */
+async function resultInHand(
+  source: ReductionSource,
+  folder: BatchFolder,
+  manifest: Manifest,
+  { setting, work, save }: ShardInHand,
+  stop: AbortSignal,
+): Promise<MergedShards> {
+  const { sensors, ledger, tags } = work.partial;
+  // Apart from the shard's account, which gets no notes of the whole.
+  const partial = new PartialResult(setting.made.reducers, sensors, orderedLedger(ledger), tags);
+  try {
+    return await toResult(source, folder, manifest, { partial, cubes: work.cubes }, stop);
+  } catch (error) {
+    // The error says more than that the checkpoint could not be written either.
+    await save().catch(() => {});
+    throw error;
+  }
+}
+
+async function toResult(
+  source: ReductionSource,
+  folder: BatchFolder,
+  manifest: Manifest,
+  merged: MergedShards,
+  stop: AbortSignal,
+): Promise<MergedShards> {
   merged.partial.account(await clippedNotes(source, manifest, merged.partial.tags, stop));
   const { ledger, summary } = await writeResult(manifest, merged);
   const { asked, used, dropped, notes = {} } = ledger;

@@ -15,7 +15,7 @@ import { BatchFolder, type Manifest } from "./folder.ts";
 import { type Made, makeAccumulators } from "./make.ts";
 import { type CheckedRequest, checkReductionRequest, requestDigest } from "./request.ts";
 import { checkFiles, requestFiles } from "./request-files.ts";
-import type { ReductionSource } from "./shard.ts";
+import { type ReductionSource, type ShardSetting, settingOf } from "./shard.ts";
 
 /** How many shards the shots are cut into. */
 export type ShardSize =
@@ -39,6 +39,15 @@ export interface PlanOptions {
   readonly onProgress?: ((step: "dark" | "trial", done: number, total: number | undefined) => void) | undefined;
 }
 
+export interface PlannedReduction {
+  readonly folder: BatchFolder;
+  readonly manifest: Manifest;
+  /** Whether it was begun before. */
+  readonly isOld: boolean;
+  /** Of one that is new: for shards in this process, which need not read the dark back. */
+  readonly setting?: ShardSetting;
+}
+
 /** Shots of the trial by which shards are sized; the first ones also pay for what is done once. */
 const TRIAL_SHOTS = 24;
 const TRIAL_FIRST = 8;
@@ -56,7 +65,7 @@ export async function planReduction(
   source: ReductionSource,
   asked: unknown,
   options: PlanOptions,
-): Promise<{ readonly folder: BatchFolder; readonly manifest: Manifest; readonly isOld: boolean }> {
+): Promise<PlannedReduction> {
   const { checkpointSeconds, most } = resolveOptions("planReduction", options, {
     url: asText,
     out: asText,
@@ -76,8 +85,8 @@ export async function planReduction(
   const files = requestFiles(request);
   const sensors = await sensorsOf(run, request);
   const { tags, leftOut } = await selectShots(run, request);
-  const dark = await makeDark(source, request, sensors, options);
   const needsNoise = JSON.stringify(request).includes('"noiseAdu":"dark"');
+  const dark = await makeDark(source, request, sensors, needsNoise, options);
   if (needsNoise && dark === undefined) throw badArgument("noiseAdu", "dark", "a number: the request has no dark");
   // Tried before the manifest is written: a reducer that refuses its options ends it here.
   const made = await makeAccumulators(request, run, sensors, dark, files);
@@ -101,7 +110,7 @@ export async function planReduction(
     files,
     sensors,
     checkpointSeconds,
-    dark: dark === undefined ? null : await writeDark(folder.darkPath, dark, needsNoise),
+    dark: dark === undefined ? null : await writeDark(folder.darkPath, dark),
     leftOut: leftOut.map(({ reason, tags: some }) => ({ reason, tags: tagRanges(Uint32Array.from(some)) })),
     shards: pieces.map(({ values }) => tagRanges(values)),
   };
@@ -111,7 +120,7 @@ export async function planReduction(
     if (!isSaclaError(error, "FILE_EXISTS")) throw error;
     return { folder, manifest: sameManifest(folder, run, request), isOld: true };
   }
-  return { folder, manifest, isOld: false };
+  return { folder, manifest, isOld: false, setting: settingOf(manifest, made, dark) };
 }
 
 function sameManifest(folder: BatchFolder, run: Run, request: CheckedRequest): Manifest {
@@ -181,11 +190,12 @@ async function baseShots(run: Run, shots: CheckedRequest["shots"]): Promise<[Run
   return [labels[shots], [...others.map((label) => ({ reason: label, tags: [...labels[label]] })), ...labels.dropped]];
 }
 
-/** The dark of the request: made once, for all shards. */
+/** The dark of the request: made once, for all shards. Without the noise where nothing asks for it. */
 async function makeDark(
   { db, st, run }: ReductionSource,
   { dark }: CheckedRequest,
   sensors: readonly string[],
+  withNoise: boolean,
   { signal, onProgress }: PlanOptions,
 ): Promise<Dark | undefined> {
   if (dark === "none") return undefined;
@@ -197,9 +207,10 @@ async function makeDark(
       `Run ${darkRun.number} of beamline ${darkRun.bl} has no dark shots at its head. ` +
         'Name a dark run in the request ("dark": 1520000), or "dark": "none".',
     );
-  return await darkAverage(st.shots({ run: darkRun, detectors: sensors, tags, signal }), {
+  const made = await darkAverage(st.shots({ run: darkRun, detectors: sensors, tags, signal }), {
     onProgress: (done, total) => onProgress?.("dark", done, total),
   });
+  return withNoise ? made : { ...made, noise: {} };
 }
 
 /** How many shards of so many minutes there are, from the time that a few shots take. */

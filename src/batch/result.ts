@@ -7,8 +7,8 @@ import type { Made } from "./make.ts";
 import type { CubeRequest } from "./request.ts";
 import { type ResultSummary, summaryOf } from "./summary.ts";
 
-/** What is merged of all shards. */
-interface MergedShards {
+/** What is accumulated of all shards, or of one. */
+export interface MergedShards {
   readonly partial: PartialResult<Made["reducers"]>;
   readonly cubes: Readonly<Record<string, Cube>>;
 }

@@ -22,6 +22,7 @@ import { type BatchFolder, type Manifest, shardTags } from "./folder.ts";
 import { lockstep, until } from "./lockstep.ts";
 import { type Made, makeAccumulators } from "./make.ts";
 import { checkFiles } from "./request-files.ts";
+import type { MergedShards } from "./result.ts";
 
 /** A run and what reads its images. */
 export interface ReductionSource {
@@ -34,6 +35,16 @@ export interface ShardOptions {
   /** Ends the work after the shot in hand; what is done is saved. */
   readonly stop: AbortSignal;
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  /** Is given a shard that has become whole, in place of its last checkpoint: for a merge in this process. */
+  readonly onWhole?: ((shard: ShardInHand) => void) | undefined;
+}
+
+/** A whole shard that is in the memory of this process and in no checkpoint. */
+export interface ShardInHand {
+  readonly setting: ShardSetting;
+  readonly work: MergedShards;
+  /** Writes its checkpoint after all. @throws WRITE_FAILED */
+  save(): Promise<void>;
 }
 
 /** What all shards of a reduction share: made once in each process. */
@@ -51,6 +62,11 @@ export async function shardSetting(folder: BatchFolder, manifest: Manifest, run:
   const dark = manifest.dark === null ? undefined : await readDark(folder.darkPath, manifest.dark);
   checkFiles(manifest.files);
   const made = await makeAccumulators(manifest.request, run, manifest.sensors, dark, manifest.files);
+  return settingOf(manifest, made, dark);
+}
+
+/** @param dark - that of the manifest */
+export function settingOf(manifest: Manifest, made: Made, dark: Dark | undefined): ShardSetting {
   const { url, bl, hightag } = manifest;
   return {
     made,
@@ -91,7 +107,7 @@ const WRITING = 1 / 20;
 
 /**
  * Takes in the shots of a shard that are not in its checkpoint yet. The state is saved every few seconds, when `stop`
- * fires, and at the end.
+ * fires, and at the end, unless `onWhole` takes it.
  * @returns whether the shard is whole
  * @throws FILE_IN_USE when another living process works on it; what reading, reducing and writing throw
  */
@@ -103,7 +119,7 @@ export async function reduceShard(
   setting: ShardSetting,
   options: ShardOptions,
 ): Promise<boolean> {
-  resolveOptions("reduceShard", options, { stop: any, onProgress: any });
+  resolveOptions("reduceShard", options, { stop: any, onProgress: any, onWhole: any });
   const { log, claims } = folder.shard(index);
   const owner = await FileOwner.claim(claims);
   try {
@@ -162,7 +178,7 @@ class ShardWork {
   }
 
   async run(): Promise<{ readonly done: number; readonly total: number }> {
-    const { stop } = this.#options;
+    const { stop, onWhole } = this.#options;
     const { checkpointSeconds } = this.#manifest;
     await this.#load();
     const total = this.#tags.length;
@@ -178,13 +194,17 @@ class ShardWork {
       // A source that answers nothing at all would be asked for ever.
       if (left.length === before && !stop.aborted && !pause.aborted)
         throw new SaclaError("INTERNAL", `The source neither gave nor dropped tag ${showTags(left)}.`);
+      if (left.length === 0 && onWhole !== undefined) {
+        onWhole({ setting: this.#setting, work: this.#work, save: async () => await this.#save() });
+        break;
+      }
       const began = performance.now();
       await this.#save();
       isSaved = true;
       seconds = Math.max(checkpointSeconds, (performance.now() - began) / 1000 / WRITING);
     }
     // A shard without shots has a checkpoint, too: it is whole.
-    if (!isSaved && left.length === 0) await this.#save();
+    if (total === 0 && !isSaved) await this.#save();
     return { done: total - left.length, total };
   }
 
@@ -244,9 +264,12 @@ class ShardWork {
     logQuietly(() => this.#folder.log(this.#files.log, "progress", { done, total: this.#tags.length }));
   }
 
+  get #work(): ShardInHand["work"] {
+    return { partial: this.#partial, cubes: this.#cubes };
+  }
+
   async #save(): Promise<void> {
-    const work = { partial: this.#partial, cubes: this.#cubes };
-    await writeCheckpoint(this.#files.checkpoint, work, this.#setting.about);
+    await writeCheckpoint(this.#files.checkpoint, this.#work, this.#setting.about);
   }
 }
 

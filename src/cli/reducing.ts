@@ -14,6 +14,8 @@ import {
   reduceInProcesses,
   reduceShard,
   type Scheduler,
+  type ShardInHand,
+  type ShardSetting,
   type ShardSize,
   shardSetting,
   shardState,
@@ -92,10 +94,10 @@ export async function reduceRun(
   let account: ShotAccount | undefined;
   try {
     if (options.restart === true || (isDone && options.overwrite === true)) clear(folder);
-    const { manifest, isOld } = await planned(session, source, request, path, options, folder);
+    const { manifest, isOld, setting } = await planned(session, source, request, path, options, folder);
     if (isOld) session.io.err(`going on with ${folder.path}\n`);
     const scheduler = schedulerOf(options);
-    if (scheduler === undefined) await here(session, source, folder, manifest, options);
+    if (scheduler === undefined) await here(session, source, folder, manifest, options, setting);
     else await byScheduler(session, scheduler, folder, manifest, options, owner);
     account = accountOf(folder);
     const note = `the jobs go on; the same command watches them. What they do is in ${folder.path}`;
@@ -155,16 +157,19 @@ async function here(
   source: ReductionSource,
   folder: BatchFolder,
   manifest: Manifest,
-  { jobs }: ReducingOptions,
+  { jobs, keep }: ReducingOptions,
+  known: ShardSetting | undefined,
 ): Promise<void> {
   const { signal: stop } = session;
   await session.progress(`run ${manifest.run}`, async (update) => {
-    const redo = async (shards: readonly number[]): Promise<void> => {
+    const isAlone = manifest.shards.length === 1 && keep !== true;
+    const redo = async (shards: readonly number[]): Promise<ShardInHand | undefined> => {
       if (jobs > 1) {
         await reduceInProcesses(folder, manifest, shards, { jobs, command: saclaCommand(), stop, onProgress: update });
-        return;
+        return undefined;
       }
-      const setting = await shardSetting(folder, manifest, source.run);
+      const setting = known ?? (await shardSetting(folder, manifest, source.run));
+      let inHand: ShardInHand | undefined;
       const states = manifest.shards.map((_, index) => shardState(folder, manifest, index, false));
       const done = states.map((state) => state.done);
       const total = states.reduce((n, state) => n + state.total, 0);
@@ -176,9 +181,17 @@ async function here(
             done[index] = shots;
             update(others + shots, total);
           },
+          ...(isAlone
+            ? {
+                onWhole: (shard: ShardInHand): void => {
+                  inHand = shard;
+                },
+              }
+            : {}),
         });
-        if (stop.aborted) return;
+        if (stop.aborted) break;
       }
+      return inHand;
     };
     try {
       await mergeReduction(source, folder, manifest, { redo, stop });

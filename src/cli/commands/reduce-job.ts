@@ -88,8 +88,10 @@ async function merge(session: Session, folder: BatchFolder): Promise<CommandResu
   try {
     const { partial } = await mergeReduction(source, folder, manifest, {
       stop: signal,
-      redo: async (shards) =>
-        await reduceInProcesses(folder, manifest, shards, { jobs, command: saclaCommand(), stop: signal }),
+      redo: async (shards) => {
+        await reduceInProcesses(folder, manifest, shards, { jobs, command: saclaCommand(), stop: signal });
+        return undefined;
+      },
     });
     const { used, asked } = partial.ledger;
     return { json: { out: manifest.out, used, asked }, text: `${manifest.out}: ${used} of ${asked} shots used` };

@@ -1,6 +1,15 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import {
+  BatchFolder,
+  mergeReduction,
+  planReduction,
+  reduceShard,
+  type ShardInHand,
+  shardSetting,
+  shardState,
+} from "../../../src/batch/index.ts";
 import { connect } from "../../../src/connect.ts";
 import { asImage } from "../../../src/core/ndarray.ts";
 import { writeTree } from "../../../src/hdf5/index.ts";
@@ -217,6 +226,43 @@ describe("sacla reduce", () => {
     }
     expect(stops).toBeGreaterThan(0);
     expect(readFileSync(at("c.h5")).equals(one)).toBe(true);
+  });
+
+  it("gives a single piece to the result from memory, and keeps it in a checkpoint where the result cannot be written", async () => {
+    const plain = await made("plain.h5");
+    await using facility = await connect(source);
+    const run = await facility.run(3, 7);
+    const { db, st } = facility;
+    const parts = new BatchFolder(at("hand.parts"));
+    const [out, stop] = [at("later/hand.h5"), new AbortController().signal];
+    const { manifest, setting } = await planReduction({ db, st, run }, manyShotsRequest, {
+      url: source,
+      out,
+      size: { shards: 1 },
+      folder: parts,
+    });
+    const { checkpoint } = parts.shard(0);
+    const redo = async () => {
+      let inHand: ShardInHand | undefined;
+      const known = setting ?? (await shardSetting(parts, manifest, run));
+      const take = (shard: ShardInHand): void => {
+        inHand = shard;
+      };
+      expect(await reduceShard({ db, st, run }, parts, manifest, 0, known, { stop, onWhole: take })).toBe(true);
+      expect(existsSync(checkpoint)).toBe(false);
+      return inHand;
+    };
+    const refused = mergeReduction({ db, st, run }, parts, manifest, { redo, stop });
+    await expect(refused).rejects.toMatchObject({ code: "WRITE_FAILED" });
+    expect(shardState(parts, manifest, 0, true).state).toBe("whole");
+    mkdirSync(at("later"));
+    const never = async (): Promise<undefined> => expect.unreachable();
+    await mergeReduction({ db, st, run }, parts, manifest, { redo: never, stop });
+    expect(readFileSync(out).equals(plain)).toBe(true);
+    for (const path of [checkpoint, out]) rmSync(path);
+    await mergeReduction({ db, st, run }, parts, manifest, { redo, stop });
+    expect(readFileSync(out).equals(plain)).toBe(true);
+    expect(existsSync(checkpoint)).toBe(false);
   });
 
   it("does pieces again that are damaged or gone, and says of which what became", async () => {
