@@ -9,6 +9,7 @@ import { tagRanges } from "../core/tag-ranges.ts";
 import type { TagList } from "../core/tags.ts";
 import { parseCondition, type Run, type RunTags } from "../db/index.ts";
 import { makeFolder, packageManifest } from "../files/index.ts";
+import { darkMean } from "../reduce/dark-average.ts";
 import { accumulate, type Dark, darkAverage, filterShots } from "../reduce/index.ts";
 import { writeDark } from "./dark-file.ts";
 import { BatchFolder, type Manifest } from "./folder.ts";
@@ -207,10 +208,9 @@ async function makeDark(
       `Run ${darkRun.number} of beamline ${darkRun.bl} has no dark shots at its head. ` +
         'Name a dark run in the request ("dark": 1520000), or "dark": "none".',
     );
-  const made = await darkAverage(st.shots({ run: darkRun, detectors: sensors, tags, signal }), {
-    onProgress: (done, total) => onProgress?.("dark", done, total),
-  });
-  return withNoise ? made : { ...made, noise: {} };
+  const shots = st.shots({ run: darkRun, detectors: sensors, tags, signal });
+  const options = { onProgress: (done: number, total?: number) => onProgress?.("dark", done, total) };
+  return withNoise ? await darkAverage(shots, options) : { ...(await darkMean(shots, options)), noise: {} };
 }
 
 /** How many shards of so many minutes there are, from the time that a few shots take. */

@@ -4,7 +4,7 @@ import type { PreciseImage } from "../core/ndarray.ts";
 import type { ShotStream } from "../core/shots.ts";
 import type { DarkMeans } from "./dark-means.ts";
 import { type ReduceOptions, reduce } from "./reduce.ts";
-import { variance } from "./reducers/pixel-statistics.ts";
+import { mean, variance } from "./reducers/pixel-statistics.ts";
 
 /** The average of dark shots, for each sensor: what {@link reduce} takes as `dark`. */
 export interface Dark {
@@ -23,15 +23,29 @@ export interface Dark {
  */
 export async function darkAverage(shots: ShotStream, options: Omit<ReduceOptions, "dark"> = {}): Promise<Dark> {
   const { statistics, ledger } = await reduce(shots, { statistics: variance() }, options);
-  if (ledger.used === 0)
-    throw new SaclaError(
-      "NO_DARK",
-      `None of the ${ledger.asked} dark shots could be used. Name other dark tags or a dark run.`,
-      { details: { ledger } },
-    );
+  checkUsed(ledger);
   const each = (pick: (s: (typeof statistics)[string]) => PreciseImage): Record<string, PreciseImage> =>
     Object.fromEntries(Object.entries(statistics).map(([id, s]) => [id, pick(s)]));
   return { mean: each((s) => s.mean), noise: each((s) => squareRoot(s.variance)), ledger };
+}
+
+/** @internal The means alone, the same bits in less time and memory. @throws NO_DARK when no shot was left */
+export async function darkMean(
+  shots: ShotStream,
+  options: Omit<ReduceOptions, "dark"> = {},
+): Promise<Omit<Dark, "noise">> {
+  const { average, ledger } = await reduce(shots, { average: mean() }, options);
+  checkUsed(ledger);
+  return { mean: average, ledger };
+}
+
+function checkUsed(ledger: Ledger): void {
+  if (ledger.used > 0) return;
+  throw new SaclaError(
+    "NO_DARK",
+    `None of the ${ledger.asked} dark shots could be used. Name other dark tags or a dark run.`,
+    { details: { ledger } },
+  );
 }
 
 function squareRoot(image: PreciseImage): PreciseImage {

@@ -2,7 +2,8 @@ import { SaclaError, showList } from "../../core/errors.ts";
 import { asImage, type Image, type RawImage, shapeOf } from "../../core/ndarray.ts";
 import type { Run, RunTags } from "../../db/index.ts";
 import { writePictureFile } from "../../hdf5/index.ts";
-import { assemblerFor, type Dark, darkAverage, darkOf, subtractDark } from "../../reduce/index.ts";
+import { darkMean } from "../../reduce/dark-average.ts";
+import { assemblerFor, type Dark, darkOf, subtractDark } from "../../reduce/index.ts";
 import { axesOf, summarise } from "../../reduce/picture.ts";
 import { type DetectorArguments, fileStem, withRunAndDetector } from "../average-run.ts";
 import { captionOf } from "../caption.ts";
@@ -56,7 +57,7 @@ export const image: AddCommand = (program, io) =>
         const darkRun = darkFrom === "head" ? run : darkFrom;
         const tags = (await darkRun.darkTags(undefined, { signal })).slice(0, options.limit);
         const dark = await session.progress("dark", (update) =>
-          darkAverage(st.shots({ run: darkRun, detectors: detector.sensors, tags, signal }), { onProgress: update }),
+          darkMean(st.shots({ run: darkRun, detectors: detector.sensors, tags, signal }), { onProgress: update }),
         );
         darkShots = dark.ledger.used;
         for (const [sensor, raw] of Object.entries(images)) images[sensor] = withoutDark(dark, sensor, raw);
@@ -110,7 +111,7 @@ async function newestShot(run: Run, detId: string, tags: RunTags, signal: AbortS
   return tags.values.findLast((tag) => whole.has(tag)) ?? tags.at(-1) ?? NaN;
 }
 
-function withoutDark(dark: Dark, sensor: string, raw: RawImage): Image {
+function withoutDark(dark: Pick<Dark, "mean">, sensor: string, raw: RawImage): Image {
   const [rows, columns] = shapeOf(sensor, raw);
   const corrected = asImage(new Float32Array(rows * columns), rows, columns);
   subtractDark(raw.data, darkOf(dark.mean, sensor, rows, columns), corrected.data);

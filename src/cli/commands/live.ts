@@ -10,7 +10,8 @@ import type { Run } from "../../db/index.ts";
 import { whyNoShots } from "../../db/why-no-shots.ts";
 import type { Assembler } from "../../ip/index.ts";
 import type { LivePolicy, LiveShot, LiveShots } from "../../live/index.ts";
-import { assemblerFor, darkAverage } from "../../reduce/index.ts";
+import { darkMean } from "../../reduce/dark-average.ts";
+import { assemblerFor } from "../../reduce/index.ts";
 import { axesOf } from "../../reduce/picture.ts";
 import { ledgerLine } from "../average-run.ts";
 import { simulatedMark } from "../caption.ts";
@@ -154,7 +155,7 @@ async function liveDark(session: Session, group: DetectorGroup, options: Options
   if (run === undefined) return undefined;
   const tags = named === undefined ? (await run.darkTags(undefined, { signal })).slice(0, DARK_SHOTS) : undefined;
   const { mean, ledger } = await session.progress(`dark of run ${run.number}`, (update) =>
-    darkAverage(facility.shots({ run, detectors: group.sensors, signal, ...defined({ tags }) }), {
+    darkMean(facility.shots({ run, detectors: group.sensors, signal, ...defined({ tags }) }), {
       onProgress: update,
     }),
   );

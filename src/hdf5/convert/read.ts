@@ -7,7 +7,8 @@ import { present } from "../../core/ledger.ts";
 import { asImage, contiguous, type Image, type Pixels, type PreciseImage } from "../../core/ndarray.ts";
 import { any } from "../../core/options.ts";
 import type { Run, RunTags } from "../../db/index.ts";
-import { type DarkMeans, darkAverage, subtractDark } from "../../reduce/index.ts";
+import { darkMean } from "../../reduce/dark-average.ts";
+import { type DarkMeans, subtractDark } from "../../reduce/index.ts";
 import { PeakFinder } from "../layouts/hits.ts";
 import { unitsPerPhoton } from "../layouts/stack.ts";
 import type { DarkInfo } from "../read/provenance.ts";
@@ -54,7 +55,7 @@ export async function readDarkMeans(
       detectors: sensors.map(({ id }) => id),
       ...shotOptions(plan, options),
     });
-    const dark = await darkAverage(shots, {
+    const dark = await darkMean(shots, {
       onProgress: (done, total) => options.onProgress?.("dark", done, total ?? tags.length),
     });
     for (const { id } of sensors) await staging.write(bytesOf(dark.mean[id]?.data ?? new Float64Array(0)));

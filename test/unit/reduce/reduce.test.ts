@@ -4,6 +4,7 @@ import ops from "ndarray-ops";
 import { describe, expect, it } from "vitest";
 import { asImage, type Image } from "../../../src/core/ndarray.ts";
 import type { Shot } from "../../../src/core/shots.ts";
+import { darkMean } from "../../../src/reduce/dark-average.ts";
 import { darkAverage, histogram, mean, minMax, reduce, roiSum, variance } from "../../../src/reduce/index.ts";
 import { endpointOf } from "../../../src/source/source-endpoint.ts";
 import { St } from "../../../src/st/index.ts";
@@ -184,5 +185,14 @@ describe("darkAverage", () => {
 
   it("fails with NO_DARK rather than give an average of nothing", async () => {
     await expect(darkAverage(shotsOf([]))).rejects.toMatchObject({ code: "NO_DARK" });
+    await expect(darkMean(shotsOf([]))).rejects.toMatchObject({ code: "NO_DARK" });
+  });
+
+  it("has the same bits where only the means are asked for", async () => {
+    const images = [0.1, -3.7, 1e7 + 0.25, 1 / 3].map((x) => Array.from({ length: 12 }, (_, i) => x * (i - 3)));
+    images[1]?.fill(NaN, 4, 5);
+    const [{ mean: expected, ledger }, only] = [await darkAverage(shotsOf(images)), await darkMean(shotsOf(images))];
+    expect(only.mean["A"]?.data).toEqual(expected["A"]?.data);
+    expect(only.ledger).toEqual(ledger);
   });
 });
