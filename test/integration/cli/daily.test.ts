@@ -44,7 +44,7 @@ describe("sacla scatter", () => {
   it("tells the correlation with its error, and names only classes that are drawn", async () => {
     const [number = "", ...rest] = stored;
     const done = await run("scatter", number, "i0", "diode", "-o", "s.svg", ...rest);
-    expect(done.out).toMatch(/^diode against i0: 237 shots have both, correlation r = 0\.99\d*\(\d+\)\n300 shots/);
+    expect(done.out).toMatch(/^diode against i0: 237 shots have both, correlation r = 0\.98\d*\(\d+\)\n300 shots/);
     const svg = String(done.files.get("s.svg"));
     expect(svg).toContain("run 1520000: 300 shots");
     expect(svg).toContain("i0 (nC)");
