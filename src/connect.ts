@@ -1,3 +1,4 @@
+import { unitOfPixels } from "./core/detector.ts";
 import type { Names } from "./core/names.ts";
 import { any, resolveOptions } from "./core/options.ts";
 import { base64, displayed, showAs } from "./core/shown.ts";
@@ -120,7 +121,8 @@ export class Facility<N extends string = string> implements AsyncDisposable {
     const made = await (await reductions()).picture(this.st, options);
     const { renderImage } = await drawing();
     const title = `run ${made.run.number}, ${made.detector.id}`;
-    return displayed(made, () => ({ "image/png": base64(renderImage(made.image, { title, unit: "ADU" })) }));
+    const unit = made.sensors[0] === undefined ? "ADU" : unitOfPixels(made.sensors[0].info);
+    return displayed(made, () => ({ "image/png": base64(renderImage(made.image, { title, unit })) }));
   }
 
   /** Pumped less unpumped shots of a run as one image, normalised, with errors. See `differencePicture` of reduce. */

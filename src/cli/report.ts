@@ -1,3 +1,4 @@
+import { unitOfPixels } from "../core/detector.ts";
 import { SaclaError } from "../core/errors.ts";
 import type { Image } from "../core/ndarray.ts";
 import { quantity } from "../core/quantities.ts";
@@ -83,13 +84,14 @@ export function demoReport(
   });
 }
 
+export function unitOf({ sensors: [first] }: QuickLook): ReturnType<typeof unitOfPixels> {
+  return first === undefined ? "ADU" : unitOfPixels(first.info);
+}
+
 type Section = Parameters<typeof reportPage>[0]["sections"][number];
 
-function pictureSection(
-  { run, detector, tags }: QuickLook,
-  { image, assembler, brightest }: Assembled,
-  when: string,
-): Section {
+function pictureSection(look: QuickLook, { image, assembler, brightest }: Assembled, when: string): Section {
+  const { run, detector, tags } = look;
   const title = `${detector.id}, run ${run.number}: mean of ${counted(tags.exposed.length, "exposed shot")}`;
   const dark = darkWords(run, tags.dark.length === 0 ? "none" : "head", tags.dark.length);
   const lines = [`${dark}, ${viewWords(assembler.view)}`, when];
@@ -100,25 +102,31 @@ function pictureSection(
       `assembled to ${assembler.width} × ${assembler.height} pixels of ${assembler.pixelSizeUm} µm ` +
       `as seen from the ${assembler.view}.`,
     image: {
-      png: renderImage(image, { title, lines, unit: "ADU", positions: axesOf(assembler), maxWidth: 1200 }),
+      png: renderImage(image, { title, lines, unit: unitOf(look), positions: axesOf(assembler), maxWidth: 1200 }),
       alt: `Assembled average of run ${run.number}, ${assembler.view} view`,
       caption: `${assembler.view} view, the cross is the beam; grey: no sensor, or a sensor edge left out.`,
     },
     table: {
-      header: ["brightest at column", "row", "ADU"],
+      header: ["brightest at column", "row", unitOf(look)],
       rows: brightest.map(({ column, row, value }) => [column, row, Number(value.toPrecision(5))]),
     },
   };
 }
 
-function histogramSection({ sensors, run }: QuickLook): Section {
+function histogramSection(look: QuickLook): Section {
+  const { sensors, run } = look;
   const { from, counts } = sumHistograms(sensors);
   return {
-    heading: "ADU histogram",
+    heading: "Histogram of the pixels",
     text:
       "All pixels of all exposed shots, less the dark. " +
       "The peak at 0 is read noise, the next one a single X-ray photon.",
-    svg: histogramPlot(counts, { from, title: `run ${run.number}, all sensors`, xLabel: "ADU", yLabel: "pixels" }),
+    svg: histogramPlot(counts, {
+      from,
+      title: `run ${run.number}, all sensors`,
+      xLabel: unitOf(look),
+      yLabel: "pixels",
+    }),
   };
 }
 
@@ -143,21 +151,26 @@ function monitorSection(monitor: SignalColumn, { run }: QuickLook): Section {
   };
 }
 
-function sensorSection({ sensors }: QuickLook): Section {
+function sensorSection(look: QuickLook): Section {
+  const { sensors } = look;
+  const unit = unitOf(look);
   const rows = sensors.map(({ id, info, correctedMean, darkMean }) => {
     const { sum, max, argmax } = summarise(correctedMean);
     const dark = darkMean === null ? "" : Number((summarise(darkMean).sum / darkMean.size).toFixed(2));
     return [
       id,
       dark,
-      Number((sum / correctedMean.size).toFixed(3)),
-      Number(max.toFixed(1)),
+      Number((sum / correctedMean.size).toPrecision(5)),
+      Number(max.toPrecision(5)),
       argmax.join(", "),
       info.absGain === null ? "" : Number(info.absGain.toPrecision(5)),
     ];
   });
   return {
     heading: "Sensors",
-    table: { header: ["sensor", "dark mean ADU", "mean ADU", "max ADU", "at row, column", "e⁻/ADU"], rows },
+    table: {
+      header: ["sensor", `dark mean, ${unit}`, `mean, ${unit}`, `max, ${unit}`, "at row, column", "e⁻/ADU"],
+      rows,
+    },
   };
 }

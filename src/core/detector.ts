@@ -22,6 +22,11 @@ export interface DetectorInfo {
   readonly pixelUnit?: "photon" | undefined;
 }
 
+/** The unit of a detector's pixels as people read it. */
+export function unitOfPixels({ pixelUnit }: DetectorInfo): "ADU" | "photons" {
+  return pixelUnit === "photon" ? "photons" : "ADU";
+}
+
 /** Where a sensor lies. See {@link DetectorInfo} for the frame. */
 export interface SensorGeometry {
   readonly posXUm: number;

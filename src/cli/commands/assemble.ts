@@ -13,7 +13,7 @@ import {
   withAverageOptions,
   withRunAndDetector,
 } from "../average-run.ts";
-import { captionOf } from "../caption.ts";
+import { captionOf, pixelText } from "../caption.ts";
 import { type AddCommand, declare } from "../command.ts";
 import { type PngOptions, viewWords, withPngOptions, withView, writePicture } from "../picture.ts";
 
@@ -56,9 +56,10 @@ export const assemble: AddCommand = (program, io) =>
       const written = await writePicture(io, image, options, fileStem(run, detector, "assembled"), {
         title: says.title,
         lines: [`${says.lines[0]}, ${viewWords(view)}`, ...says.lines.slice(1)],
+        unit: says.unit,
         positions: axes ?? undefined,
       });
-      const rows = brightest.map(({ column, row, value }) => [column, row, value.toFixed(1)]);
+      const rows = brightest.map(({ column, row, value }) => [column, row, pixelText(value, says.unit)]);
       return {
         json: {
           bl: run.bl,
@@ -68,12 +69,13 @@ export const assemble: AddCommand = (program, io) =>
           method,
           width: assembler.width,
           height: assembler.height,
+          unit: says.unit,
           brightest,
           picture: written,
           ledger,
         },
         text:
-          `${textTable(["column", "row", "ADU"], rows)}\n${written.file} (${assembler.width} ` +
+          `${textTable(["column", "row", says.unit], rows)}\n${written.file} (${assembler.width} ` +
           `× ${assembler.height}, ${view} view)\n${says.title}, ${says.lines[0]}\n${ledgerLine(ledger)}`,
       };
     },

@@ -11,7 +11,7 @@ import {
   withAverageOptions,
   withRunAndDetector,
 } from "../average-run.ts";
-import { captionOf } from "../caption.ts";
+import { captionOf, pixelText } from "../caption.ts";
 import { type AddCommand, declare } from "../command.ts";
 import { type PngOptions, withPngOptions, writePicture } from "../picture.ts";
 
@@ -52,8 +52,8 @@ export const average: AddCommand = (program, io) =>
       const sensors = await Promise.all(pictured);
       const rows = sensors.map(({ id, sum, max, argmax, picture }) => [
         id,
-        sum.toFixed(1),
-        max.toFixed(1),
+        pixelText(sum, says.unit),
+        pixelText(max, says.unit),
         argmax.join(", "),
         picture.file,
       ]);
@@ -63,11 +63,12 @@ export const average: AddCommand = (program, io) =>
           run: run.number,
           detector: detector.id,
           shots: counts,
+          unit: says.unit,
           sensors,
           ledger,
         },
         text: [
-          textTable(["sensor", "sum ADU", "max ADU", "at row, column", "picture"], rows),
+          textTable(["sensor", `sum ${says.unit}`, `max ${says.unit}`, "at row, column", "picture"], rows),
           `${says.title}, ${says.lines[0]}`,
           ledgerLine(ledger),
         ].join("\n"),

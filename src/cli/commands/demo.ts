@@ -5,8 +5,9 @@ import { demoRun } from "../../facility/index.ts";
 import type { QuickLook } from "../../reduce/index.ts";
 import { summarise } from "../../reduce/picture.ts";
 import { averageRun, findSelection, ledgerLine } from "../average-run.ts";
+import { pixelText } from "../caption.ts";
 import { type AddCommand, declare, parseCount, parseWhole, type Session } from "../command.ts";
-import { type Assembled, assembleMeans, beamMonitor, demoReport } from "../report.ts";
+import { type Assembled, assembleMeans, beamMonitor, demoReport, unitOf } from "../report.ts";
 
 interface Options {
   readonly run?: number;
@@ -75,7 +76,9 @@ function summaryText(found: QuickLook, { assembler, brightest }: Assembled, repo
       `classified by: ${found.basis?.rule ?? "no rule"}`,
     ledgerLine(found.ledger),
     `assembled ${assembler.width} × ${assembler.height}, ${assembler.view} view` +
-      (spot === undefined ? "" : `; brightest at column ${spot.column}, row ${spot.row}: ${spot.value.toFixed(1)} ADU`),
+      (spot === undefined
+        ? ""
+        : `; brightest at column ${spot.column}, row ${spot.row}: ${pixelText(spot.value, unitOf(found))} ${unitOf(found)}`),
     `report with pictures: ${report}`,
   ].join("\n");
 }

@@ -9,7 +9,7 @@ import type { View } from "../../ip/index.ts";
 import { textTable } from "../../plot/text.ts";
 import type { DifferencePicture } from "../../reduce/index.ts";
 import { type DetectorArguments, fileStem, ledgerLine, withRunAndDetector } from "../average-run.ts";
-import { whenAndWhere } from "../caption.ts";
+import { pixelUnit, whenAndWhere } from "../caption.ts";
 import {
   type ChoiceOptions,
   chooseDark,
@@ -71,7 +71,9 @@ export const diff: AddCommand = (program, io) =>
       const how = howWords(found, options, darkWords(run, dark, found.done.dark?.shots));
       const stem = options.out?.replace(/\.png$/i, "") ?? fileStem(run, detector, "difference");
       const title = `${detector.id}, run ${run.number}`;
-      const files = await writePictures(io, found, options, stem, title, [how, await whenAndWhere(session, run)]);
+      const unit = await pixelUnit(session, run, detector);
+      const lines = [how, await whenAndWhere(session, run)];
+      const files = await writePictures(io, found, options, stem, { title, lines, unit });
       const judged = judge(found);
       return {
         json: {
@@ -86,7 +88,7 @@ export const diff: AddCommand = (program, io) =>
           ledger: found.ledger,
         },
         text: [
-          ...answer(found, judged, await unitOf(run, found, signal)),
+          ...answer(found, judged, await unitOf(run, found, signal), unit),
           how,
           Object.values(files).join(", "),
           ledgerLine(found.ledger),
@@ -101,8 +103,7 @@ async function writePictures(
   { image, error, significance, axes, on, off }: DifferencePicture,
   options: Options,
   stem: string,
-  title: string,
-  lines: string[],
+  says: PictureText,
 ): Promise<Record<string, string>> {
   const counts = `${on.tags.length} on − ${off.tags.length} off`;
   const draw = async (
@@ -113,8 +114,8 @@ async function writePictures(
     text: Partial<PictureText> = {},
   ): ReturnType<typeof drawPicture> =>
     await drawPicture(picture, { ...options, ...colours, out: `${stem}${end}.png` }, "", {
-      title: `${title}: ${what}, ${counts}`,
-      lines,
+      ...says,
+      title: `${says.title}: ${what}, ${counts}`,
       positions: axes ?? undefined,
       ...text,
     });
@@ -198,12 +199,13 @@ function judge({ image, error, significance, on, off }: DifferencePicture): Judg
 function answer(
   { on, off, done }: DifferencePicture,
   { pixels, beyondFive, byChance, strongest }: Judged,
+  monitorUnit: string,
   unit: string,
 ): string[] {
   const monitors =
     on.monitor === null || off.monitor === null
       ? ""
-      : `; mean I0 ${quantity(on.monitor, unit)} on, ${quantity(off.monitor, unit)} off`;
+      : `; mean I0 ${quantity(on.monitor, monitorUnit)} on, ${quantity(off.monitor, monitorUnit)} off`;
   const beyond = `${beyondFive} of ${pixels} pixels beyond ±${SIGMAS}σ, by chance ${quantity(byChance, "", 2)}`;
   const isMore = beyondFive > 10 * byChance;
   // Pixels with few photons scatter unevenly, so a few more than by chance may be no effect.
@@ -220,7 +222,7 @@ function answer(
   const rows = strongest.map(({ column, row, value, error, significance }) => [
     column,
     row,
-    quantityWithError(value, error, "ADU"),
+    quantityWithError(value, error, unit),
     significance.toFixed(1),
   ]);
   return [

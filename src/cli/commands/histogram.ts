@@ -17,13 +17,13 @@ interface Options extends AverageOptions {
   readonly out?: string;
 }
 
-/** `sacla histogram RUN DETECTOR`: how often each ADU value occurs; the second peak is a single photon. */
+/** `sacla histogram RUN DETECTOR`: how often each value of a pixel occurs; the second peak is a single photon. */
 export const histogram: AddCommand = (program, io) =>
   declare<Options, DetectorArguments>(
     program,
     io,
     "histogram",
-    "histogram of the dark-subtracted ADU values of a run, as an SVG plot",
+    "histogram of the dark-subtracted pixel values of a run, as an SVG plot",
     (command) =>
       withAverageOptions(withRunAndDetector(command)).option(
         "-o, --out <file>",
@@ -34,12 +34,12 @@ export const histogram: AddCommand = (program, io) =>
       const selected = await findSelection(session, options, args);
       const { run, detector, sensors, tags, ledger } = await averageRun(session, options, selected);
       const shots = { dark: tags.dark.length, exposed: tags.exposed.length };
-      const says = await captionOf(session, selected, shots, "ADU of the pixels");
+      const says = await captionOf(session, selected, shots, "values of the pixels");
       const { from, counts } = sumHistograms(sensors);
       const file = options.out ?? `${fileStem(run, detector, "histogram")}.svg`;
       io.writeFile(
         file,
-        histogramPlot(counts, { from, title: says.title, lines: says.lines, xLabel: "ADU", yLabel: "pixels" }),
+        histogramPlot(counts, { from, title: says.title, lines: says.lines, xLabel: says.unit, yLabel: "pixels" }),
       );
       const rows = sensors.map(({ id, histogram: h }) => [
         id,
@@ -53,6 +53,7 @@ export const histogram: AddCommand = (program, io) =>
           bl: run.bl,
           run: run.number,
           detector: detector.id,
+          unit: says.unit,
           sensors: sensors.map(({ id, histogram: { counts: n, ...rest } }) => ({
             id,
             histogram: { ...rest, counts: [...n] },
@@ -61,7 +62,7 @@ export const histogram: AddCommand = (program, io) =>
           ledger,
         },
         text: [
-          textTable(["sensor", "pixels counted", "below", "above", "peak ADU"], rows),
+          textTable(["sensor", "pixels counted", "below", "above", `peak ${says.unit}`], rows),
           file,
           `${says.title}, ${says.lines[0]}`,
           ledgerLine(ledger),

@@ -81,12 +81,13 @@ export const image: AddCommand = (program, io) =>
       if (options.out !== undefined && /\.(h5|hdf5)$/i.test(options.out)) {
         const dark = darkFrom === "none" ? null : (darkFrom === "head" ? run : darkFrom).number;
         const about = { bl: run.bl, run: run.number, hightag: run.hightag, tag, detId: detector.id, shots: 1, dark };
-        await writePictureFile(options.out, picture, positions ?? null, about);
+        await writePictureFile(options.out, picture, positions ?? null, { ...about, unit: says.unit });
         written = { file: options.out };
       } else
         written = await writePicture(io, picture, options, fileStem(run, detector, String(tag)), {
           title: `${detector.id}, run ${run.number}, tag ${tag}`,
           lines: says.lines,
+          unit: says.unit,
           positions,
         });
       const sensors = Object.entries(images).map(([sensor, pixels]) => ({ id: sensor, ...summarise(pixels) }));

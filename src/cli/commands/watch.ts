@@ -34,6 +34,7 @@ interface Seen {
   } | null;
   readonly meanAdu: number;
   readonly maxAdu: number;
+  readonly unit: string;
   readonly picture: string;
   readonly how: string;
 }
@@ -58,7 +59,7 @@ export const watch: AddCommand = (program, io) =>
       if (detector !== undefined) await checkDetector(session, detector);
       const all: (Seen | { readonly run: number; readonly error: string })[] = [];
       if (options.json !== true)
-        io.out(`${row(["run", "start", "shots", "beam monitor", "mean ADU", "max ADU", "picture"])}\n`);
+        io.out(`${row(["run", "start", "shots", "beam monitor", "mean", "max", "unit", "picture"])}\n`);
       try {
         for await (const run of facility.runs({ bl, follow: true, signal })) {
           const seen = await look(session, options, run, detector);
@@ -113,6 +114,7 @@ async function look(
     const written = await writePicture(session.io, picture.image, options, fileStem(run, detector, "watch"), {
       title: says.title,
       lines: picture.axes === null ? says.lines : [`${says.lines[0]}, ${viewWords(view)}`, ...says.lines.slice(1)],
+      unit: says.unit,
       positions: picture.axes ?? undefined,
     });
     return {
@@ -121,6 +123,7 @@ async function look(
       shots: counts.exposed,
       monitor: await monitorMean(picture, session.signal),
       ...levels(picture),
+      unit: says.unit,
       picture: written.file,
       how: says.lines.join("; "),
     };
@@ -150,14 +153,16 @@ async function monitorMean({ run, tags }: Picture, signal: AbortSignal): Promise
   return { name, mean, error: standardError, unit: column.unit };
 }
 
-function lineOf({ run, start, shots, monitor, meanAdu, maxAdu, picture }: Seen): string {
+function lineOf({ run, start, shots, monitor, meanAdu, maxAdu, unit, picture }: Seen): string {
   const beam = monitor === null ? "–" : quantityWithError(monitor.mean, monitor.error, monitor.unit);
-  return row([String(run), start, String(shots), beam, meanAdu.toFixed(2), maxAdu.toFixed(0), picture]);
+  const [mean, most] =
+    unit === "ADU" ? [meanAdu.toFixed(2), maxAdu.toFixed(0)] : [meanAdu.toPrecision(3), maxAdu.toPrecision(3)];
+  return row([String(run), start, String(shots), beam, mean, most, unit, picture]);
 }
 
 /** Columns of fixed width: the rows come one by one. */
 function row(cells: readonly string[]): string {
-  const widths = [7, 23, 5, 13, 8, 7];
+  const widths = [7, 23, 5, 13, 8, 7, 7];
   return cells
     .map((cell, i) => (i === 1 || i === cells.length - 1 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)))
     .join("  ");

@@ -272,7 +272,7 @@ function stackImage(
       "a detector with sensors",
     );
   for (const sensor of sensors) {
-    const { id, ysize, xsize, absGain, geometry } = sensor;
+    const { id, ysize, xsize, absGain, pixelUnit, geometry } = sensor;
     if (ysize !== first.ysize || xsize !== first.xsize) {
       throw badArgument(
         `the size of ${id}`,
@@ -286,7 +286,7 @@ function stackImage(
         `${id} has no geometry, so it cannot be written as ${format}; name a detector with the places of its ` +
           "sensors, or keep the images as they are with the format dataconvert.",
       );
-    if (absGain === null)
+    if (absGain === null && pixelUnit !== "photon")
       throw new SaclaError(
         "UNSUPPORTED",
         `${id} has no gain, so how many photons its pixels are is not known, and ${format} files are in photons; ` +

@@ -216,9 +216,10 @@ export class StackSource implements DataSource {
   detectorInfo(_bl: number, _run: number, detId: string): DetectorInfo {
     const { info } = this.#part(detId);
     const { unitsPerPhoton } = this.#content;
-    if (unitsPerPhoton === null || this.#meanEv === null) return info;
+    if (unitsPerPhoton === null) return info;
     // One ADU is one photon.
-    return { ...info, absGain: 1 / photonsPerAdu(1, this.#meanEv), pixelUnit: "photon" };
+    const absGain = this.#meanEv === null ? info.absGain : 1 / photonsPerAdu(1, this.#meanEv);
+    return { ...info, absGain, pixelUnit: "photon" };
   }
   readFrame(_bl: number, _run: number, detId: string, tag: number, out: Pixels): boolean {
     const row = this.#rows.rowOf(tag);
