@@ -70,6 +70,7 @@ function demoJson({ run, tags, sensors, ledger }: QuickLook, { assembler, bright
 function summaryText(found: QuickLook, { assembler, brightest }: Assembled, report: string): string {
   const { run, detector, tags } = found;
   const [spot] = brightest;
+  const unit = unitOf(found);
   return [
     `run ${run.number} of beamline ${run.bl}: ${oneLine(run.comment)}`,
     `${tags.dark.length} dark and ${counted(tags.exposed.length, "exposed shot")} of ${detector.id}, ` +
@@ -78,7 +79,7 @@ function summaryText(found: QuickLook, { assembler, brightest }: Assembled, repo
     `assembled ${assembler.width} × ${assembler.height}, ${assembler.view} view` +
       (spot === undefined
         ? ""
-        : `; brightest at column ${spot.column}, row ${spot.row}: ${pixelText(spot.value, unitOf(found))} ${unitOf(found)}`),
+        : `; brightest at column ${spot.column}, row ${spot.row}: ${pixelText(spot.value, unit)} ${unit}`),
     `report with pictures: ${report}`,
   ].join("\n");
 }

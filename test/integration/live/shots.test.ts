@@ -422,7 +422,7 @@ function sumOf(data: ArrayLike<number> | undefined): number {
   return sum;
 }
 
-it("leaves turns to others between the images of a shot, where each takes its time", { timeout: 30_000 }, async () => {
+it("leaves turns to others between the images of a shot, where each takes its time", async () => {
   const source = createSimulatedFacility();
   const { live } = source;
   if (live === undefined) throw new Error("the simulated facility is live");

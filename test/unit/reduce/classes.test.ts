@@ -46,7 +46,7 @@ describe("lightDarkClasses", () => {
     });
   });
 
-  it("does not ask all shots for each class where the pump never came", { timeout: 20_000 }, () => {
+  it("does not ask all shots for each class where the pump never came", () => {
     // With the square of the shots it took a minute.
     const classes = lightDarkClasses(tags(100_000), () => false);
     expect([classes.size, [...(classes.get("dark77777") ?? [])]]).toEqual([100_000, [1001 + 2 * 77_776]]);
