@@ -4,6 +4,7 @@ import { defined } from "../core/options.ts";
 import { oneLine } from "../core/printable.ts";
 import { signalId } from "../ec/experiment.ts";
 import { Experiment } from "../ec/index.ts";
+import { answerCurve } from "../scan/callbacks/scan-answer.ts";
 import { problemsOf } from "../scan/dry-run/dry-run.ts";
 import {
   controlBeamline,
@@ -172,13 +173,18 @@ function totalOf({ adaptive }: Plan, { points }: DryRun): number | null {
 function tellAnswers(table: ScanTable): void {
   const { length } = table.rows;
   if (length < LEAST_POINTS || length > MOST_POINTS) return;
-  const answers = table.answers().map(({ signal, axis, kind, centre, centreError, fwhm, fwhmError, why }) => ({
-    ...{ signal, axis, kind, why },
-    centre: finiteOrNull(centre),
-    centreError: finiteOrNull(centreError),
-    fwhm: finiteOrNull(fwhm),
-    fwhmError: finiteOrNull(fwhmError),
-  }));
+  const answers = table.answers().map((answer) => {
+    const { signal, axis, kind, centre, centreError, fwhm, fwhmError, why } = answer;
+    const places = table.rows.flatMap(({ data }) => data[axis] ?? []);
+    return {
+      ...{ signal, axis, kind, why },
+      centre: finiteOrNull(centre),
+      centreError: finiteOrNull(centreError),
+      fwhm: finiteOrNull(fwhm),
+      fwhmError: finiteOrNull(fwhmError),
+      curve: answerCurve(answer, Math.min(...places), Math.max(...places)) ?? null,
+    };
+  });
   tell({ kind: "answers", answers });
 }
 

@@ -43,6 +43,8 @@ const answer = v.strictObject({
   centreError: v.nullable(finite),
   fwhm: v.nullable(finite),
   fwhmError: v.nullable(finite),
+  /** The fitted model over the points, to be drawn; null where there is none. */
+  curve: v.nullable(v.strictObject({ x: v.array(finite), y: v.array(finite) })),
   why: v.string(),
 });
 

@@ -473,6 +473,28 @@ describe("the page in Chromium", () => {
     const centre = Number(await later.locator("[data-fit]").getAttribute("data-fit"));
     // Backlash of 10 pulses and few shots: the peak, and not noise.
     expect(Math.abs(centre - centrePulse)).toBeLessThan(30);
+    // The fitted curve is a line from end to end, and its top is where the centre is said to be.
+    await untilSeen(later, /orange line: a Gaussian peak on a flat background, fitted to the points$/);
+    await later.locator("[data-scan] .curve canvas").waitFor();
+    expect(await faultsOf(later, "scan-fit")).toEqual([]);
+    const topOfLine = async (): Promise<{ readonly share: number; readonly x: number }> => {
+      const { width, height, data } = PNG.sync.read(await later.locator("[data-scan] .curve canvas").screenshot());
+      const tops = Array.from({ length: width }, (_, x) => {
+        const isOrange = (y: number): boolean => {
+          const [red = 0, green = 0, blue = 0] = data.subarray(4 * (y * width + x));
+          // One pixel wide, so that it may be spread over two.
+          return red > 80 && red > 1.2 * green && red > 1.6 * blue;
+        };
+        return Array.from({ length: height }, (_, y) => y).find(isOrange) ?? height;
+      });
+      const highest = tops.flatMap((y, x) => (y <= Math.min(...tops) + 1 ? [x] : []));
+      const share = tops.filter((y) => y < height).length / width;
+      return { share, x: highest.reduce((sum, x) => sum + x, 0) / highest.length / width };
+    };
+    await expect.poll(async () => (await topOfLine()).share).toBeGreaterThan(0.9);
+    // The axis goes one hundredth of the scan beyond its ends.
+    const expected = (centre - (Math.round(centrePulse) - 240) + 4.8) / (480 + 9.6);
+    expect((await topOfLine()).x).toBeCloseTo(expected, 1);
     expect(faults).toEqual([]);
     await later.close();
   });

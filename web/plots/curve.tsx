@@ -32,8 +32,8 @@ interface Props {
   readonly isPoints?: boolean;
   /** Drawn as steps: the counts of a histogram with wide bins. */
   readonly isSteps?: boolean;
-  /** A second curve over the same x: a fit. */
-  readonly fit?: { readonly label: string; readonly y: Float64Array };
+  /** A second curve, in another colour: a fit, and in words what it is. */
+  readonly fit?: { readonly label: string; readonly x: number[]; readonly y: number[] } | undefined;
 }
 
 const COLOUR = "#5ec8d8";
@@ -41,21 +41,29 @@ const FIT_COLOUR = "#ff9f43";
 
 /** One curve with its axes, its unit and, where there are, its error bars. */
 export function Curve(props: Props) {
-  const { title, y, error, isLog } = props;
+  const { title, y, error, isLog, fit } = props;
   const data = useMemo(() => ndarray(y), [y]);
   const errors = useMemo(() => (error === undefined ? undefined : ndarray(error)), [error]);
   const scaleType = isLog === true ? ScaleType.Log : ScaleType.Linear;
   const found = useDomain(data, { scaleType, ...(errors === undefined ? {} : { errors }) });
   return (
     <figure className="curve" aria-label={title}>
-      <figcaption>{title}</figcaption>
+      <figcaption>
+        {title}
+        {fit === undefined ? "" : ` · orange line: ${fit.label}`}
+      </figcaption>
       {y.length < 2 || found === undefined ? (
         <p role="status">no values yet</p>
       ) : (
-        <Drawn {...props} domain={rangeOf(found, props.isSteps === true)} />
+        <Drawn {...props} domain={rangeOf(withFit(found, fit?.y), props.isSteps === true)} />
       )}
     </figure>
   );
+}
+
+/** A fitted peak may be higher than all points. */
+function withFit([low, high]: readonly [number, number], fit: readonly number[] = []): readonly [number, number] {
+  return [Math.min(low, ...fit), Math.max(high, ...fit)];
 }
 
 /** What an axis shows of values: not nothing, and counts from 0 on. */
@@ -104,9 +112,8 @@ function Drawn({
         guides="vertical"
         renderTooltip={(at) => {
           const i = indexOf(at);
-          const fitted = fit === undefined ? "" : `, ${fit.label} ${pointText(fit.y[i])}`;
           const wrong = error === undefined ? "" : ` ± ${pointText(error[i])}`;
-          return `${pointText(abscissas[i])}: ${pointText(y[i])}${wrong}${fitted}`;
+          return `${pointText(abscissas[i])}: ${pointText(y[i])}${wrong}`;
         }}
       />
       {isPoints === true ? (
@@ -120,7 +127,7 @@ function Drawn({
         />
       )}
       {error === undefined ? null : <Bars x={abscissas} y={y} errors={error} />}
-      {fit === undefined ? null : <Line abscissas={abscissas} ordinates={fit.y} color={FIT_COLOUR} />}
+      {fit === undefined ? null : <Line abscissas={fit.x} ordinates={fit.y} color={FIT_COLOUR} />}
       <DisposeUnused />
     </VisCanvas>
   );

@@ -83,6 +83,7 @@ function ScanCurve({ scan }: { readonly scan: PageScan }) {
   const signal = signals.includes(chosenSignal) ? chosenSignal : (signals[0] ?? "");
   const curve = useMemo(() => curveOf(points, axis, signal), [points, axis, signal]);
   if (signal === "" || axis === "") return null;
+  const answer = answers.find((one) => one.signal === signal && one.axis === axis);
   return (
     <>
       <div className="row">
@@ -97,12 +98,11 @@ function ScanCurve({ scan }: { readonly scan: PageScan }) {
         xLabel={withUnit(axis, units[axis])}
         yLabel={withUnit("mean", units[signal])}
         isPoints
+        fit={answer === undefined ? undefined : fitOf(answer)}
       />
-      {answers
-        .filter((answer) => answer.signal === signal && answer.axis === axis)
-        .map((answer) => (
-          <Answer key={answer.signal} answer={answer} unit={units[axis] ?? ""} isOn={scan.ended === null} />
-        ))}
+      {answer === undefined ? null : (
+        <Answer key={signal} answer={answer} unit={units[axis] ?? ""} isOn={scan.ended === null} />
+      )}
     </>
   );
 }
@@ -159,6 +159,13 @@ function Answer({
       </button>
     </p>
   );
+}
+
+/** What is drawn over the points, and in words what it is. */
+function fitOf({ kind, curve }: PageScan["answers"][number]) {
+  if (curve === null) return undefined;
+  const model = kind === "step" ? "a step blurred by a Gaussian" : `a Gaussian ${kind} on a flat background`;
+  return { label: `${model}, fitted to the points`, ...curve };
 }
 
 function curveOf(points: PageScan["points"], axis: string, signal: string) {

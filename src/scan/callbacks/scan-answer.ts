@@ -2,10 +2,12 @@ import { isSaclaError } from "../../core/errors.ts";
 import { any, resolveOptions } from "../../core/options.ts";
 import { type PointMean, pooledErrors } from "../../core/point-errors.ts";
 import { quantity, quantityWithError } from "../../core/quantities.ts";
+import { normalCdf } from "../../core/special-functions.ts";
 import { difference, normalisedSummary, pumpedAndUnpumped } from "../beamline/shot-collector.ts";
 import type { Row } from "../engine/callback.ts";
 import { centroid } from "../fits/centroid.ts";
 import { fitPeak, type PeakFit } from "../fits/peak.ts";
+import { profiles } from "../fits/peak-shapes.ts";
 import { fitStep, type StepFit } from "../fits/step.ts";
 import type { ShotsTaken } from "../messages/messages.ts";
 import { type CurveOptions, curveAxis } from "./scan-curves.ts";
@@ -35,6 +37,8 @@ export interface ScanAnswer {
   readonly fwhmError: number | null;
   readonly height: number | null;
   readonly heightError: number | null;
+  /** What the peak stands on, or the signal before the step. */
+  readonly background: number | null;
   /** How often noise alone gives the like, somewhere in the scan. */
   readonly falseAlarmProbability: number | null;
   /** Why there is neither peak nor step; "" when there is one. */
@@ -46,6 +50,9 @@ type Found = Omit<ScanAnswer, "signal" | "normalisedBy" | "axis">;
 
 /** One step of blur, rms, as a full width at half maximum. */
 const FWHM_OF_RMS = Math.sqrt(8 * Math.LN2);
+
+/** Of a curve that is drawn; even, so that the centre is among them. */
+const CURVE_STEPS = 80;
 
 /**
  * Peak, dip or step of every signal of a scan of one axis, whichever describes the points better; or why there is none.
@@ -124,10 +131,10 @@ function attempt<F>(fitOf: () => F): { readonly fit: F } | { readonly why: strin
 
 function peakFound(fit: PeakFit, gravityOf: () => { centre: number; centreError: number }): Found {
   const gravity = attempt(gravityOf);
-  const { centre, centreError, fwhm, fwhmError, height, heightError, falseAlarmProbability } = fit;
+  const { centre, centreError, fwhm, fwhmError, height, heightError, background, falseAlarmProbability } = fit;
   return {
     kind: height < 0 ? "dip" : "peak",
-    ...{ centre, centreError, fwhm, fwhmError, height, heightError, falseAlarmProbability },
+    ...{ centre, centreError, fwhm, fwhmError, height, heightError, background, falseAlarmProbability },
     gravity: "why" in gravity ? null : { centre: gravity.fit.centre, centreError: gravity.fit.centreError },
     why: "",
   };
@@ -140,16 +147,36 @@ function stepFound({
   widthError,
   height,
   heightError,
+  background,
   falseAlarmProbability,
 }: StepFit): Found {
   const [fwhm, fwhmError] = [FWHM_OF_RMS * width, FWHM_OF_RMS * widthError];
-  const numbers = { centre, centreError, fwhm, fwhmError, height, heightError, falseAlarmProbability };
+  const numbers = { centre, centreError, fwhm, fwhmError, height, heightError, background, falseAlarmProbability };
   return { kind: "step", ...numbers, gravity: null, why: "" };
 }
 
 function none(why: string): Found {
   const nothing = { centre: null, centreError: null, fwhm: null, fwhmError: null, height: null, heightError: null };
-  return { kind: "none", ...nothing, falseAlarmProbability: null, gravity: null, why };
+  return { kind: "none", ...nothing, background: null, falseAlarmProbability: null, gravity: null, why };
+}
+
+/**
+ * The fitted model of an answer as a curve to draw, between two places of its axis; undefined where nothing was found.
+ * Points lie closer round the centre, so that the top of a narrow peak is not missed.
+ */
+export function answerCurve(
+  { kind, centre, fwhm, height, background }: ScanAnswer,
+  from: number,
+  to: number,
+): { readonly x: number[]; readonly y: number[] } | undefined {
+  if (centre === null || fwhm === null || height === null || background === null) return undefined;
+  const even = (low: number, high: number): number[] =>
+    Array.from({ length: CURVE_STEPS + 1 }, (_, i) => low + ((high - low) * i) / CURVE_STEPS);
+  const near = even(centre - 2 * fwhm, centre + 2 * fwhm).filter((at) => at > from && at < to);
+  const x = [...even(from, to), ...near].sort((a, b) => a - b);
+  const shape = (u: number): number =>
+    kind === "step" ? normalCdf(FWHM_OF_RMS * u) : profiles.gaussian.of(u, Number.NaN);
+  return { x, y: x.map((at) => background + height * shape((at - centre) / fwhm)) };
 }
 
 /** An answer in one line for people. @param units - by name of axis or signal */
