@@ -264,6 +264,16 @@ describe("runs, data and steering in Chromium", () => {
       expect(report.bytes.toString()).toContain("Run 300001, MPCCD-8B0-2-010");
       const equal = await page.getByRole("region", { name: "report" }).locator("pre").textContent();
       expect(equal).toMatch(/^sacla demo .*tiny-octal.h5 --run 300001 --detector MPCCD-8B0-2-010 -n 100 /);
+      // Images of many shots are no matter of a browser: the command is handed over, with words why.
+      const form = page.locator("form.export");
+      await form.getByLabel("file").selectOption("h5");
+      await form.getByText("The page saves no HDF5 of a run").waitFor();
+      await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+      await form.getByRole("button", { name: "copy the command" }).press("Enter");
+      await form.getByText("Copied.").waitFor();
+      expect(await page.evaluate("navigator.clipboard.readText()")).toMatch(
+        /^sacla convert 300001 .*--bl 2 -o run300001\.h5$/,
+      );
       expect(await faultsOf(page, "run-export")).toEqual([]);
       expect(faults).toEqual([]);
       await page.close();

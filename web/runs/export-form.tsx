@@ -7,7 +7,10 @@ import { Failure } from "../shell/failure.tsx";
 
 const forms = ["csv", "parquet", "arrow", "h5"] as const;
 
-/** A table of the selected shots as a file; the same by the command line is shown. */
+/**
+ * A table of the selected shots as a file; the same by the command line is shown. Images of many shots are written by the
+ * command line alone: a server that all look at shall not be kept busy by gigabytes, nor a browser hold them.
+ */
 export function ExportForm({
   run,
   signals,
@@ -23,6 +26,19 @@ export function ExportForm({
   const [error, setError] = useState<string | null>(null);
   const file = `run${run.number}.${form}`;
   const isHere = form !== "h5";
+  const command = commandOf(run, signals, where, form, file);
+  const [copied, setCopied] = useState("");
+  const isCopied = copied === command;
+  const copy = async (): Promise<void> => {
+    try {
+      await navigator.clipboard.writeText(command);
+      setCopied(command);
+      setError(null);
+    } catch {
+      // Browsers let pages copy only over HTTPS and from this computer.
+      setError("The browser does not let this page copy; select the command below.");
+    }
+  };
   const save = async (): Promise<void> => {
     const table = await run.table(signals, selected);
     saveFile(file, await table.encode(file));
@@ -44,11 +60,24 @@ export function ExportForm({
           ))}
         </select>
       </label>{" "}
-      <button type="submit" disabled={!isHere || signals.length === 0}>
-        {isHere ? `save ${file}` : "images: by the command line"}
-      </button>
+      {isHere ? (
+        <button type="submit" disabled={signals.length === 0}>
+          save {file}
+        </button>
+      ) : (
+        <>
+          <button type="button" onClick={() => void copy()}>
+            copy the command
+          </button>
+          <p role="status">
+            {isCopied ? "Copied. " : ""}The page saves no HDF5 of a run: it has the images of all selected shots, which
+            may be gigabytes. Run the command on a computer that reaches this source and has room for the file; it shows
+            how far it is, and Ctrl+C ends it.
+          </p>
+        </>
+      )}
       <Failure text={error} />
-      <pre data-command>{commandOf(run, signals, where, form, file)}</pre>
+      <pre data-command>{command}</pre>
     </form>
   );
 }
