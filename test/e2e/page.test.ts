@@ -535,6 +535,10 @@ describe("the page in Chromium", () => {
   });
 
   itInBrowser("has no serious fault that axe-core finds, in any panel", async () => {
+    // The live picture needs a run: once it has been controlled, the simulated facility has shots in runs only.
+    await using facility = await connect(sim.address);
+    await using control = await facility.ec.control(3, { name: "Yuki", reason: "pictures" });
+    await control.startRun({ comment: "looked at", detectors: [SMALL], shots: 0 });
     for (const [name, { address }, panels] of [
       [
         "sim",
@@ -577,6 +581,8 @@ describe("the page in Chromium", () => {
       expect(faults).toEqual([]);
       await page.close();
     }
+    await control.stopRun();
+    await expect.poll(async () => (await control.runState()).state).toBe("ready");
   });
 
   // After those of live shots: once it is controlled, the simulated facility has them in runs only.
