@@ -80,7 +80,7 @@ describe("emission lines of another program", () => {
     "no Python with numpy and scipy",
     "of other seeds, curvatures, axes and energies lie where they were put, as often as their errors say",
     async () => {
-      const count = rounds(50);
+      const count = rounds(50, 4);
       const offs: number[] = [];
       let [within, held] = [0, 0];
       for (let seed = 1; seed <= count; seed++) {
