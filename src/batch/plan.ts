@@ -121,7 +121,13 @@ export async function planReduction(
     if (!isSaclaError(error, "FILE_EXISTS")) throw error;
     return { folder, manifest: sameManifest(folder, run, request), isOld: true };
   }
-  return { folder, manifest, isOld: false, setting: settingOf(manifest, made, dark) };
+  // Several pieces are merged from their files: the dark would lie in memory beside that of the merge.
+  return {
+    folder,
+    manifest,
+    isOld: false,
+    ...(pieces.length === 1 ? { setting: settingOf(manifest, made, dark) } : {}),
+  };
 }
 
 function sameManifest(folder: BatchFolder, run: Run, request: CheckedRequest): Manifest {

@@ -76,8 +76,9 @@ const DEG_PER_URAD = (1e-6 * 180) / Math.PI;
  * delay branch, by the visibility; delay 0 by the visibility.
  *
  * A step moves only when what it finds is more than three errors off, and then looks whether its signal has become
- * less. If so, or without a peak, its axes go back to where the steps before have left them, all axes stay there, and
- * no further step is tried. When it is stopped, or fails in another way, the axes of that step go back, too.
+ * less. If so, its axes go back, and the next step is tried when what was found is on the peak on which they stand.
+ * Else, or without a peak, all axes stay where the steps before have left them, and no further step is tried. When it
+ * is stopped, or fails in another way, the axes of that step go back, too.
  * @throws BAD_ARGUMENT
  */
 export function alignSplitDelay(options: AlignSplitDelayOptions): Plan<SplitDelayAlignment> {
@@ -210,10 +211,10 @@ class Alignment {
     };
     const before = yield* signalAt(0);
     const curve = yield* curveOf(scan);
-    let [found, error] = [0, 0];
+    let [found, error, width] = [0, 0, 0];
     if (!this.#isPath) {
       const fit = yield* fitted(curve, scan);
-      [found, error] = [fit.centre, fit.centreError];
+      [found, error, width] = [fit.centre, fit.centreError, fit.fwhm];
       checkInside(found, error, -half, half);
       if (!(Math.abs(found) > 3 * error)) return { ...stayed, found, error, before, after: null };
     }
@@ -224,7 +225,9 @@ class Alignment {
     const result = { found, error, before, after };
     if (this.#isPath) return { ...stayed, ...result };
     if (after.mean >= before.mean - 3 * noise || before.count === 0) return { ...moved, ...result };
-    return { ...result, outcome: "failed", why: "less signal there than before" };
+    const why = "less signal there than before";
+    // On the same peak it stands better where it is. Elsewhere what was found is no peak that repeats.
+    return { ...result, outcome: Math.abs(found) < width / 2 ? "stayed" : "failed", why };
   }
 
   *#toOnePlace(axis: PseudoAxis): PlanSteps<Outcome> {

@@ -205,6 +205,21 @@ describe("alignSplitDelay", () => {
     expect(set.at(-1)).toBe("both");
   });
 
+  it("stays on a peak where there is less signal at what was found, and goes on", async () => {
+    const hidden = { ...hiddenOf(3), urad: Object.fromEntries(crystals.map((name) => [name, 0])) };
+    // The curve is 4 µrad off, and a spike of it stands where the crystal stands.
+    const spiky = ({ at, random }: VirtualShot): number => {
+      const turned = ((at("bm") - angleDeg) * Math.PI * 1e6) / 180;
+      const spike = Math.abs(turned) < 0.5 ? 0.5 : 0;
+      return Math.exp(-0.5 * ((turned - 4) / 10) ** 2) + spike + 0.02 * random.normal();
+    };
+    const beamline = virtualBeamline(benchOf(hidden, { at_bm: spiky }));
+    const { result } = await new Engine(beamline).run(alignSplitDelay(options));
+    expect(result?.isDone).toBe(true);
+    expect(result?.steps[2]).toMatchObject({ step: "bm", outcome: "stayed", why: "less signal there than before" });
+    expect(beamline.devices.at("bm")).toBe(angleDeg);
+  });
+
   it("puts the axes of the step back when it is stopped", async () => {
     const beamline = virtualBeamline(benchOf(hiddenOf(4)));
     let rows = 0;
