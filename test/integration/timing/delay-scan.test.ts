@@ -134,15 +134,21 @@ describe("a stored pump–probe scan", () => {
         diode: { id: "xfel_bl_3_st_2_pd_user_3_fitting_peak/voltage" },
         pumped: { id: "xfel_bl_3_lh1_shutter_1_open_valid/status" },
       };
-      const shutters = { xrays: { device: "bl3_shutter1" } };
+      const shutters = { xrays: { device: "bl3_shutter1" }, pump: { device: "bl3_lh1_shutter1" } };
       writeFileSync(file, JSON.stringify({ name: "live", bl: 3, axes: { delay }, signals, shutters }));
       const names = ["--of", "diode", "--pumped", "pumped", "--i0", "i0", "--shutter", "xrays"];
       const how = ["--shots", "60", "--most", "2", "--experiment", file, "--url", "sim:?clock=virtual", "--no-journal"];
-      const args = ["delay-scan", "live", "delay", "-2", "6", ...names, ...how];
+      const scanOf = (from: string, to: string) => ["delay-scan", "live", "delay", from, to, ...names, ...how];
+      const args = scanOf("-2", "6");
       const rehearsed = await cli([...args, "--dry-run"]);
       expect([rehearsed.code, rehearsed.out]).toEqual([0, expect.stringMatching(/shots +120.*nothing was done/s)]);
-      const { code, out } = await cli([...args, "--yes"]);
-      expect([code, out]).toEqual([0, expect.stringMatching(/sweep +shots +t0_fs.*no time zero after 2 sweeps/s)]);
+      const closed = await cli([...args, "--yes"]);
+      expect([closed.code, closed.err]).toEqual([1, expect.stringContaining("is the pump laser on")]);
+      const { code, out } = await cli([...args, "--shutter", "pump", "--yes"]);
+      expect([code, out]).toEqual([0, expect.stringMatching(/sweep +shots +t0_fs.*time zero -?\d+\.\d ± \d+/s)]);
+      // Behind time zero the change is there all the way.
+      const flat = await cli([...scanOf("20", "28"), "--shutter", "pump", "--yes"]);
+      expect([flat.code, flat.out]).toEqual([0, expect.stringMatching(/no time zero after 2 sweeps/)]);
       const half = await cli([...args, "--fs-per-pixel", "2.6", "--dry-run"]);
       expect([half.code, half.err]).toEqual([2, expect.stringContaining("--edge-signal")]);
       // An axis in pulses has no time of its own.
