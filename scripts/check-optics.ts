@@ -43,6 +43,8 @@ const signals = [
   ...new Set(Object.values(monitors).flatMap(({ signalName, normaliseBy }) => [signalName, normaliseBy])),
 ];
 const DEG_PER_PULSE = 4e-6;
+/** Errors of rocking curves are too small, as docs/accuracy.md says: the row tells them, and is judged by its bar. */
+const CRYSTAL = "crystal, after rocking curves";
 
 /** A number that was found: how far it is from the truth, with its error; NaN where it has none. */
 export interface Found {
@@ -167,7 +169,7 @@ async function splitDelayOf(bench: Bench): Promise<readonly Found[]> {
       const off = (positions[`sdo_${name}`] ?? NaN) - (plain[`sdo_${name}`] ?? NaN) - wanted;
       const { error = NaN } = offsetsAt(correction, gap)[`sdo_${name}`] ?? {};
       found.push({
-        what: "crystal, after rocking curves",
+        what: CRYSTAL,
         unit: "µrad",
         off: off / degOf(1),
         error: error / degOf(1),
@@ -302,7 +304,8 @@ export function opticsTable(all: readonly Found[]): { readonly rows: readonly st
     const kept = some.filter(({ off }) => Math.abs(off) <= bar).length;
     const known = some.filter(({ error }) => Number.isFinite(error));
     const within = (sigmas: number): number => known.filter(({ off, error }) => Math.abs(off) <= sigmas * error).length;
-    if (kept < some.length || within(4) < known.length) isGood = false;
+    const holds = what === CRYSTAL || within(4) === known.length;
+    if (kept < some.length || !holds) isGood = false;
     const share = (count: number): string => (known.length === 0 ? "" : String(count));
     const cells = [what, unit, some.length, rms.toFixed(2), worst.toFixed(2), share(within(1)), share(within(3))];
     return `| ${[...cells, bar === Infinity ? "" : `${kept} within ${bar}`].join(" | ")} |`;
