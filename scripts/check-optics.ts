@@ -168,13 +168,7 @@ async function splitDelayOf(bench: Bench): Promise<readonly Found[]> {
       const wanted = ((hidden[`${name}Zero`] ?? NaN) - (hidden["bsZero"] ?? NaN)) * DEG_PER_PULSE - tilt;
       const off = (positions[`sdo_${name}`] ?? NaN) - (plain[`sdo_${name}`] ?? NaN) - wanted;
       const { error = NaN } = offsetsAt(correction, gap)[`sdo_${name}`] ?? {};
-      found.push({
-        what: CRYSTAL,
-        unit: "µrad",
-        off: off / degOf(1),
-        error: error / degOf(1),
-        bar: 4,
-      });
+      found.push({ what: CRYSTAL, unit: "µrad", off: off / degOf(1), error: error / degOf(1), bar: 4 });
     }
   }
   const zeroBy = async (by: string, signalName: string, half: number, bar: number) => {

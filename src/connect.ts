@@ -121,7 +121,7 @@ export class Facility<N extends string = string> implements AsyncDisposable {
     const made = await (await reductions()).picture(this.st, options);
     const { renderImage } = await drawing();
     const title = `run ${made.run.number}, ${made.detector.id}`;
-    const unit = made.sensors[0] === undefined ? "ADU" : unitOfPixels(made.sensors[0].info);
+    const unit = unitOfPixels(made.sensors[0]?.info);
     return displayed(made, () => ({ "image/png": base64(renderImage(made.image, { title, unit })) }));
   }
 

@@ -1,5 +1,4 @@
 import { badArgument, isRecord } from "../core/guards.ts";
-
 import { asImage, type PreciseImage } from "../core/ndarray.ts";
 import { defined } from "../core/options.ts";
 import { rememberDarkDigest } from "../reduce/checkpoints/checkpoint-file.ts";

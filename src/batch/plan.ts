@@ -46,7 +46,7 @@ export interface PlannedReduction {
   /** Whether it was begun before. */
   readonly isOld: boolean;
   /** Of one that is new: for shards in this process, which need not read the dark back. */
-  readonly setting?: ShardSetting;
+  readonly setting?: ShardSetting | undefined;
 }
 
 /** Shots of the trial by which shards are sized; the first ones also pay for what is done once. */
@@ -122,12 +122,8 @@ export async function planReduction(
     return { folder, manifest: sameManifest(folder, run, request), isOld: true };
   }
   // Several pieces are merged from their files: the dark would lie in memory beside that of the merge.
-  return {
-    folder,
-    manifest,
-    isOld: false,
-    ...(pieces.length === 1 ? { setting: settingOf(manifest, made, dark) } : {}),
-  };
+  const setting = pieces.length === 1 ? settingOf(manifest, made, dark) : undefined;
+  return { folder, manifest, isOld: false, setting };
 }
 
 function sameManifest(folder: BatchFolder, run: Run, request: CheckedRequest): Manifest {

@@ -1,11 +1,9 @@
-import { unitOfPixels } from "../core/detector.ts";
+import { type PixelUnit, unitOfPixels } from "../core/detector.ts";
 import type { DetectorGroup } from "../core/detectors.ts";
 import type { Run } from "../db/index.ts";
 import type { Selected } from "./average-run.ts";
 import { darkWords } from "./choices.ts";
 import type { Session } from "./command.ts";
-
-type PixelUnit = ReturnType<typeof unitOfPixels>;
 
 interface Caption {
   readonly title: string;

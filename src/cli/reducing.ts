@@ -170,6 +170,9 @@ async function here(
       }
       const setting = known ?? (await shardSetting(folder, manifest, source.run));
       let inHand: ShardInHand | undefined;
+      const take = (shard: ShardInHand): void => {
+        inHand = shard;
+      };
       const states = manifest.shards.map((_, index) => shardState(folder, manifest, index, false));
       const done = states.map((state) => state.done);
       const total = states.reduce((n, state) => n + state.total, 0);
@@ -181,13 +184,7 @@ async function here(
             done[index] = shots;
             update(others + shots, total);
           },
-          ...(isAlone
-            ? {
-                onWhole: (shard: ShardInHand): void => {
-                  inHand = shard;
-                },
-              }
-            : {}),
+          onWhole: isAlone ? take : undefined,
         });
         if (stop.aborted) break;
       }

@@ -1,4 +1,4 @@
-import { unitOfPixels } from "../core/detector.ts";
+import { type PixelUnit, unitOfPixels } from "../core/detector.ts";
 import { SaclaError } from "../core/errors.ts";
 import type { Image } from "../core/ndarray.ts";
 import { quantity } from "../core/quantities.ts";
@@ -84,8 +84,9 @@ export function demoReport(
   });
 }
 
-export function unitOf({ sensors: [first] }: QuickLook): ReturnType<typeof unitOfPixels> {
-  return first === undefined ? "ADU" : unitOfPixels(first.info);
+/** The unit of the pixels of all sensors. */
+export function unitOf({ sensors }: QuickLook): PixelUnit {
+  return unitOfPixels(sensors[0]?.info);
 }
 
 type Section = Parameters<typeof reportPage>[0]["sections"][number];

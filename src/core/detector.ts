@@ -22,9 +22,11 @@ export interface DetectorInfo {
   readonly pixelUnit?: "photon" | undefined;
 }
 
+export type PixelUnit = "ADU" | "photons";
+
 /** The unit of a detector's pixels as people read it. */
-export function unitOfPixels({ pixelUnit }: DetectorInfo): "ADU" | "photons" {
-  return pixelUnit === "photon" ? "photons" : "ADU";
+export function unitOfPixels(info: DetectorInfo | undefined): PixelUnit {
+  return info?.pixelUnit === "photon" ? "photons" : "ADU";
 }
 
 /** Where a sensor lies. See {@link DetectorInfo} for the frame. */

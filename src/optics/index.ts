@@ -35,11 +35,11 @@ export {
 export {
   type AxisCorrection,
   asSplitDelayCorrection,
-  inheritedErrors,
   learnSplitDelayCorrection,
   type SplitDelayCorrection,
   type SplitDelayPoint,
   withAlignment,
+  withInheritedErrors,
   withZeroDelay,
   type ZeroDelay,
 } from "./split-delay-correction.ts";

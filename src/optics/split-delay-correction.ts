@@ -118,6 +118,22 @@ export function inheritedErrors(
   return found;
 }
 
+/**
+ * What was found of each axis, with errors that hold what a crystal inherits of those before it.
+ * @param own - as for {@link inheritedErrors}
+ */
+export function withInheritedErrors<T extends { readonly error: number }>(
+  axes: Parameters<typeof inheritedErrors>[0],
+  own: Readonly<Record<string, number>>,
+  found: Readonly<Record<string, T>>,
+): Record<string, T> {
+  const inherited = inheritedErrors(axes, own);
+  const each = Object.entries(found).map(([axis, of]) => {
+    return [axis, { ...of, error: Math.hypot(of.error, inherited[axis] ?? 0) }] as const;
+  });
+  return Object.fromEntries(each);
+}
+
 /** Where the delay of split-delay optics is 0, as a scan of the delay found it. */
 export interface ZeroDelay {
   /** The delay that was asked for there. */

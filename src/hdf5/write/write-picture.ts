@@ -1,3 +1,4 @@
+import type { PixelUnit } from "../../core/detector.ts";
 import type { Image, PreciseImage, RawImage } from "../../core/ndarray.ts";
 import { writeTree } from "./write-tree.ts";
 
@@ -13,7 +14,7 @@ export interface PictureAbout {
   /** The run whose dark was subtracted; null: it is raw. */
   readonly dark: number | null;
   /** @default "ADU" */
-  readonly unit?: "ADU" | "photons" | undefined;
+  readonly unit?: PixelUnit | undefined;
   /** Of the whole picture, where it is a part of one. */
   readonly firstRow?: number | undefined;
   readonly firstColumn?: number | undefined;

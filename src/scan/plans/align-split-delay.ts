@@ -2,7 +2,7 @@ import { isSaclaError } from "../../core/errors.ts";
 import { asText, badArgument } from "../../core/guards.ts";
 import { any, finite, integer, optional, resolveOptions } from "../../core/options.ts";
 import type { PointMean } from "../../core/point-errors.ts";
-import { inheritedErrors, type SplitDelay, type SplitDelayCorrection, withAlignment } from "../../optics/index.ts";
+import { type SplitDelay, type SplitDelayCorrection, withAlignment, withInheritedErrors } from "../../optics/index.ts";
 import { normalisedSummary } from "../beamline/shot-collector.ts";
 import { type Plan, type PlanSteps, type Positions, plan, type ShotsRequest } from "../messages/messages.ts";
 import { checkInside, curveOf, fitted } from "./peaks.ts";
@@ -139,11 +139,8 @@ class Alignment {
         changes[axis] = { change, error: Math.hypot(changes[axis]?.error ?? 0, per * outcome.error) };
       }
     }
-    for (const [axis, inherited] of Object.entries(inheritedErrors(optics.axes, rocked))) {
-      const known = changes[axis];
-      if (known !== undefined) known.error = Math.hypot(known.error, inherited);
-    }
-    const correction = withAlignment(optics, changes, { photonEnergyEv, learntAt });
+    const known = withInheritedErrors(optics.axes, rocked, changes);
+    const correction = withAlignment(optics, known, { photonEnergyEv, learntAt });
     return {
       steps: rows,
       isDone: rows.every(({ outcome }) => outcome === "moved" || outcome === "stayed"),

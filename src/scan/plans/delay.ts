@@ -138,16 +138,15 @@ const ONE_KIND = 100;
 function requireBothKinds(pumpedBy: string, flags: readonly (number | null)[]): void {
   const [on, off] = [1, 0].map((kind) => flags.filter((flag) => flag === kind).length);
   if (flags.length < ONE_KIND || (on !== 0 && off !== 0)) return;
-  const next =
+  const [what, next] =
     on === off
-      ? ""
+      ? ["neither 0 nor 1", "."]
       : on === 0
-        ? ", and pumped ones are needed, too: is the pump laser on, and its shutter open?"
-        : ", and unpumped ones are needed, too: does the pulse selector of the pump laser leave pulses out?";
-  const what = on === off ? "neither 0 nor 1" : on === 0 ? "0" : "1";
+        ? ["0", ", and pumped ones are needed, too: is the pump laser on, and its shutter open?"]
+        : ["1", ", and unpumped ones are needed, too: does the pulse selector of the pump laser leave pulses out?"];
   throw new SaclaError(
     "TOO_FEW_SHOTS",
-    `${pumpedBy} is ${what} at all ${counted(flags.length, "shot")} so far${next || "."} Or name another signal ` +
+    `${pumpedBy} is ${what} at all ${counted(flags.length, "shot")} so far${next} Or name another signal ` +
       "that is 1 at pumped shots and 0 at the others.",
     { details: { pumpedBy, pumped: on, unpumped: off } },
   );

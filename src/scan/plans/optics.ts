@@ -2,11 +2,11 @@ import { asText, badArgument } from "../../core/guards.ts";
 import { any, finite, integer, oneOf, optional, resolveOptions } from "../../core/options.ts";
 import { normalCdf } from "../../core/special-functions.ts";
 import {
-  inheritedErrors,
   learnSplitDelayCorrection,
   type SplitDelay,
   type SplitDelayCorrection,
   type SplitDelayPoint,
+  withInheritedErrors,
   withZeroDelay,
 } from "../../optics/index.ts";
 import { leastPeakPoints, type PeakFit } from "../fits/peak.ts";
@@ -165,11 +165,8 @@ export function learnSplitDelay(options: LearnSplitDelayOptions): Plan<SplitDela
         found[axis] = { offset: offsets[axis], error: centreError };
       }
       const own = Object.fromEntries(Object.entries(found).map(([axis, { error }]) => [axis, error]));
-      for (const [axis, inherited] of Object.entries(inheritedErrors(optics.axes, own))) {
-        const known = found[axis];
-        if (known !== undefined) known.error = Math.hypot(known.error, inherited);
-      }
-      learnt.push({ gapMm: bare.gapMm({ delayPs, photonEnergyEv }), offsets: found });
+      const offsetsFound = withInheritedErrors(optics.axes, own, found);
+      learnt.push({ gapMm: bare.gapMm({ delayPs, photonEnergyEv }), offsets: offsetsFound });
     }
     const correction = learnSplitDelayCorrection({ photonEnergyEv, points: learnt, learntAt, degree });
     return { ...correction, axes: { ...kept, ...correction.axes }, gapZeroMm: optics.correction?.gapZeroMm ?? {} };

@@ -4,7 +4,6 @@ import { Random } from "../../../src/core/random.ts";
 import {
   asSplitDelayCorrection,
   type Hkl,
-  inheritedErrors,
   type LimitsByAxis,
   learnSplitDelayCorrection,
   SplitDelay,
@@ -12,6 +11,7 @@ import {
   splitDelayGeometry,
   withZeroDelay,
 } from "../../../src/optics/index.ts";
+import { inheritedErrors } from "../../../src/optics/split-delay-correction.ts";
 import { rounds } from "../../support/full.ts";
 import { itWithSharedData, sharedData } from "../../support/optional.ts";
 
