@@ -120,7 +120,7 @@ export function inheritedErrors(
 
 /**
  * What was found of each axis, with errors that hold what a crystal inherits of those before it.
- * @param own - as for {@link inheritedErrors}
+ * @param own - errors of the crystals that were rocked, by the names of their axes; 0 for the others
  */
 export function withInheritedErrors<T extends { readonly error: number }>(
   axes: Parameters<typeof inheritedErrors>[0],
